@@ -126,7 +126,8 @@ static bool is_full(HostLink *line) {
         if (!way->full)
                 return false;
         way->full = false;
-        (*way->count)++;
+        if (way->count)
+                (*way->count)++;
         history_add(line->net->history, "net %s is-full", line->machine->name);
         return true;
 }

@@ -167,6 +167,10 @@ static void play_slow(Script *s, char *const *words, unsigned n) {
         net_slow(&s->world->net, machine(s, words[0]), (uint64_t) (strtod(words[1], NULL) * (double) SECOND));
 }
 
+static void play_full(Script *s, char *const *words, unsigned n) {
+        s->world->net.ways[machine(s, words[0])->number].full = true;
+}
+
 static void play_crash(Script *s, char *const *words, unsigned n) {
         if (streq(words[0], "policyd"))
                 world_crash_policyd(s->world);
@@ -510,6 +514,7 @@ static const Verb verbs[] = {
         {"close", 1, 1, play_close},
         {"open", 1, 1, play_open},
         {"slow", 2, 2, play_slow},
+        {"full", 1, 1, play_full},
         {"crash", 1, 1, play_crash},
         {"run", 1, 1, play_run},
         {"power-off", 1, 1, play_power_off},

@@ -101,8 +101,10 @@ int peer_send_order(Peer *peer, int (*send)(HostLink *, const char *, LinkReply,
         if (r < 0)
                 return r;
         r = send(peer->link, order, call_replied, call);
-        if (r < 0)
+        if (r < 0) {
                 call_free(call);
+                peer->ask_again = true;
+        }
         return r;
 }
 
@@ -117,6 +119,7 @@ bool peer_withdraw_call(Peer *peer, const Uuid *token) {
         for (Call *call = peer->calls; call; call = call->next)
                 if (uuid_equal(&call->token, token) && peer->hosts->links->withdraw(peer->link, call)) {
                         call_free(call);
+                        peer->ask_again = true;
                         return true;
                 }
         return false;

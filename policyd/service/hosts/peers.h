@@ -85,7 +85,7 @@ struct Peer {
         bool answered; /* gathering: greeted, or failed once */
         bool claimed;  /* its inventory was taken over, and it is connected since */
         bool touched;  /* the open batch holds a change that it reported */
-        bool ask_again; /* what it reported was lost with a commit that failed */
+        bool ask_again; /* after a commit that failed: what it reported was lost, or an order did not leave, which was not stored yet */
         bool parting;  /* its host was removed; it is freed when hostd has answered the release */
         bool waits;    /* greeted, and not claimed yet */
         bool known; /* what runs there is known: by its inventory under a claim of this process, or it is dead

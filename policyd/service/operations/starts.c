@@ -176,6 +176,15 @@ static int hand_over(Operations *ops, Vm *vm, const Uuid *token) {
         return r;
 }
 
+static void not_sent(Operations *ops, Vm *vm, ErrorCode code, const char *message) {
+        Peer *peer = vm->scheduled_on ? peer_of(ops->hosts, vm->scheduled_on) : NULL;
+
+        /* Until that is stored, the disk says that the host may have the order. */
+        if (peer)
+                peer->ask_again = true;
+        start_failed_on_host(ops, vm, START_NOT_SENT, code, message);
+}
+
 static void start_send(void *owner, const Uuid *vm_id, const Uuid *token) {
         Operations *ops = owner;
         Vm *vm = pool_get(ops->batch->pool, CLASS_VM, vm_id);
@@ -187,7 +196,7 @@ static void start_send(void *owner, const Uuid *vm_id, const Uuid *token) {
         /* A host may have reported since the decision that the database is an old copy. */
         r = old_check_start(ops->hosts, vm, &old);
         if (r != 0) {
-                start_failed_on_host(ops, vm, START_NOT_SENT, ERROR_HOST_OFFLINE,
+                not_sent(ops, vm, ERROR_HOST_OFFLINE,
                         r < 0 ? "The start could not be checked: out of memory." : old.message);
                 return;
         }
@@ -195,12 +204,11 @@ static void start_send(void *owner, const Uuid *vm_id, const Uuid *token) {
         if (r >= 0 && operation_of(ops, vm))
                 operation_set_stage(operation_of(ops, vm), "sent", -1);
         else if (r == -ENOTCONN || r == -ENOBUFS)
-                start_failed_on_host(ops, vm, START_NOT_SENT, ERROR_HOST_OFFLINE,
+                not_sent(ops, vm, ERROR_HOST_OFFLINE,
                         r == -ENOBUFS ? "The host has more orders waiting than it can take."
                                       : "The host went offline before the order was sent.");
         else if (r < 0)
-                start_failed_on_host(
-                        ops, vm, START_NOT_SENT, ERROR_INTERNAL_ERROR, "The start order could not be built.");
+                not_sent(ops, vm, ERROR_INTERNAL_ERROR, "The start order could not be built.");
 }
 
 /* 4: the host has answered */
