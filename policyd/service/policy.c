@@ -240,17 +240,20 @@ static int carry_over(Policy *p, const Pool *old) {
 
         for (size_t i = 0; i < hosts->n; i++) {
                 Host *h = hosts->items[i], *before = pool_get(old, CLASS_HOST, &h->object.id);
-                const Peer *peer = peer_of(&p->hosts, h);
+                Peer *peer = peer_of(&p->hosts, h);
 
-                if (!before)
-                        continue;
-                h->seq = before->seq;
-                h->heard = before->heard;
+                if (before) {
+                        h->seq = before->seq;
+                        h->heard = before->heard;
+                } else if (peer) /* its removal failed; how it is connected went with it */
+                        peer->ask_again = true;
                 if (peer && peer->ask_again) {
                         pool_set_host_state(p->batch.pool, h, HOST_CONNECTING,
                                 "A commit failed; the host is asked again.");
                         continue;
                 }
+                if (!before)
+                        continue;
                 pool_set_host_state(p->batch.pool, h, before->state, before->state_reason);
                 carry_over_memory(p, h, before, old);
         }
