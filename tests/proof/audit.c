@@ -18,7 +18,7 @@ typedef struct Gpu {
 
 /* What is there of a VM on a host, by the word of the hypervisor and the kernel: a domain, its qemu, its emulator. */
 typedef struct Piece {
-        Id what, vm, host, id;
+        Id what, vm, host, id, token;
         Gpu gpus[GPUS_MAX];
         size_t n_gpus;
 } Piece;
@@ -180,6 +180,7 @@ static void add_piece(Audit *a, const char *host, const char *what, const char *
         memcpy(p->vm, vm, sizeof(Id));
         memcpy(p->host, host, strlen(host) + 1);
         memcpy(p->id, id, sizeof(Id));
+        line_value(line, "token", p->token);
         read_gpus(p, line);
         check_alone(a, p);
         for (size_t k = 0; k < a->pieces.items[a->pieces.n - 1].n_gpus; k++)
@@ -202,6 +203,25 @@ static void on_piece(Audit *a, const char *host, const char *what, const char *l
                         REMOVE(&a->pieces, i);
                         return;
                 }
+}
+
+/* A host says so of an order only when nothing of it runs any more. */
+static void on_event(Audit *a, const char *host, const char *line) {
+        Id vm, token, does;
+
+        if (!streq(line_word(line, 4, does), "over")) {
+                if (streq(line_word(line, 3, does), "unreadable"))
+                        broken(a, "unreadable", "an event of %s", host);
+                return;
+        }
+        line_value(line, "vm", vm);
+        line_value(line, "token", token);
+        for (size_t i = 0; i < a->pieces.n; i++) {
+                const Piece *p = &a->pieces.items[i];
+
+                if (streq(p->vm, vm) && streq(p->token, token) && streq(p->host, host))
+                        broken(a, "over-early", "VM %s has a %s", vm, p->what);
+        }
 }
 
 /* Calls */
@@ -373,6 +393,8 @@ void audit_line(const char *line, void *audit) {
                 broken(a, what, "the checker found it");
         else if (streq(what, "domain") || streq(what, "qemu") || streq(what, "emulator"))
                 on_piece(a, who, what, line);
+        else if (streq(what, "event"))
+                on_event(a, who, line);
         else if (streq(what, "monitor") && streq(line_word(line, 4, id), "forgotten"))
                 broken(a, "monitor", "%s has stopped it, and does not know", who);
 }

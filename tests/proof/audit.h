@@ -6,6 +6,7 @@
  * It knows nothing of the code; what runs where is the word of the hypervisor and the kernel. docs/invariants are, each with its word:
  *
  *   domain-twice   two domains of one VM, or a new one beside what is left of an older one
+ *   over-early     a host said that a VM is over, and something of it ran
  *   pgpu-overfull  more on a PGPU than fits, types that exclude each other, or something beside a passthrough
  *   lost           what was acknowledged is not there
  *   job-twice      a job ended twice

@@ -19,7 +19,7 @@ typedef enum Fate {
 typedef struct DeviceModel {
         Process *process;
         Machine *machine;
-        Uuid vm;
+        Uuid vm, token;
         uint32_t domid;
         char *folder;
         ProcessId emulator; /* pid 0: none */
@@ -31,7 +31,7 @@ typedef struct DeviceModel {
 typedef struct Emulator {
         Process *process;
         Machine *machine;
-        Uuid vm;
+        Uuid vm, token;
         uint32_t domid;
         ProcessId device_model;
         Fate fate;
@@ -53,9 +53,13 @@ static void set_habits(Process *p) {
                 p->dies_after = chance_between(p->machine->dice, SECOND, 40 * SECOND);
 }
 
-static void say(const Process *p, const Uuid *vm, const char *what, const char *does, const char *more) {
-        history_add(p->machine->history, "%s %s vm=%s %s pid=%d%s", p->machine->name, what, UUID_TEXT(vm), does,
-                (int) p->id.pid, more);
+static void say_start(const Process *p, const char *what, const Uuid *vm, const Uuid *token, const char *more) {
+        history_add(p->machine->history, "%s %s vm=%s starts pid=%d token=%s%s", p->machine->name, what, UUID_TEXT(vm),
+                (int) p->id.pid, UUID_TEXT(token), more);
+}
+
+static void say_end(const Process *p, const char *what, const Uuid *vm) {
+        history_add(p->machine->history, "%s %s vm=%s ends pid=%d", p->machine->name, what, UUID_TEXT(vm), (int) p->id.pid);
 }
 
 /* The emulator */
@@ -65,7 +69,7 @@ static void emulator_ready(Emulator *e, int result);
 static void on_emulator_end(Process *p) {
         Emulator *e = p->owner;
 
-        say(p, &e->vm, "emulator", "ends", "");
+        say_end(p, "emulator", &e->vm);
         step_done(&e->step);
         if (!e->is_up)
                 emulator_ready(e, -ECHILD);
@@ -110,6 +114,7 @@ static void start_emulator(DeviceModel *dm, const char *gpus) {
         *e = (Emulator){
                 .machine = m,
                 .vm = dm->vm,
+                .token = dm->token,
                 .domid = dm->domid,
                 .device_model = dm->process->id,
                 .fate = choose_fate(m),
@@ -117,7 +122,7 @@ static void start_emulator(DeviceModel *dm, const char *gpus) {
         e->process = process_new(m, on_emulator_end, e);
         set_habits(e->process);
         dm->emulator = e->process->id;
-        say(e->process, &e->vm, "emulator", "starts", gpus);
+        say_start(e->process, "emulator", &e->vm, &e->token, gpus);
         after(m, &e->step, soon_or_late(m, 2 * MS, 500 * MS), on_emulator_up, e);
 }
 
@@ -138,7 +143,7 @@ static void on_device_model_end(Process *p) {
         DeviceModel *dm = p->owner;
 
         if (dm->is_qemu)
-                say(p, &dm->vm, "qemu", "ends", "");
+                say_end(p, "qemu", &dm->vm);
         xen_device_model_is_up(dm->machine, dm->domid, -ECHILD);
         step_done(&dm->step);
         free(dm->folder);
@@ -181,7 +186,7 @@ static void become_qemu(DeviceModel *dm) {
                 return;
         }
         dm->is_qemu = true;
-        say(dm->process, &dm->vm, "qemu", "starts", "");
+        say_start(dm->process, "qemu", &dm->vm, &dm->token, "");
         if (dm->fate == FATE_DIE_EARLY)
                 after(m, &dm->step, soon_or_late(m, MS, 300 * MS), qemu_dies, dm);
         else if (dm->fate != FATE_HANG)
@@ -238,6 +243,7 @@ int device_model_start(XenDomain *d, const char *folder, ProcessId *ret) {
         *dm = (DeviceModel){
                 .machine = d->machine,
                 .vm = d->vm,
+                .token = d->token,
                 .domid = d->domid,
                 .folder = strdup(folder),
                 .fate = choose_fate(d->machine),

@@ -99,12 +99,12 @@ static void say_created(const XenDomain *d) {
                 if (asprintf(&gpus, "%s gpu=%s,whole,%u", before, PCI_TEXT(&d->functions[i]), PGPU_SIZE) < 0)
                         abort();
         }
-        history_add(d->machine->history, "%s domain vm=%s created domid=%u%s", d->machine->name, UUID_TEXT(&d->vm),
-                d->domid, gpus);
+        history_add(d->machine->history, "%s domain vm=%s created domid=%u token=%s%s", d->machine->name,
+                UUID_TEXT(&d->vm), d->domid, UUID_TEXT(&d->token), gpus);
         free(gpus);
 }
 
-static XenDomain *make_domain(Machine *m, const Uuid *vm, struct json_object *config) {
+static XenDomain *make_domain(Machine *m, const Uuid *vm, const Folder *f, struct json_object *config) {
         struct json_object *b_info = NULL;
         XenDomain *d = calloc(1, sizeof(*d));
 
@@ -113,6 +113,7 @@ static XenDomain *make_domain(Machine *m, const Uuid *vm, struct json_object *co
                 .machine = m,
                 .next = m->inside->domains,
                 .vm = *vm,
+                .token = f ? f->token : UUID_NULL,
                 .domid = ++m->inside->last_domid,
                 .memory = number_of(b_info, "max_memkb") * 1024,
                 .state = GUEST_PAUSED,
@@ -252,7 +253,7 @@ static void make(void *userdata) {
                 finish(h, chance(h->machine->dice, 500) ? -ENOSPC : -EIO, "The domain cannot be made.");
                 return;
         }
-        h->domid = make_domain(h->machine, &h->vm, h->config)->domid;
+        h->domid = make_domain(h->machine, &h->vm, folder_find(h->machine, h->program->settings.folder), h->config)->domid;
         then(h, soon_or_late(h->machine, 2 * MS, 300 * MS), spawn_device_model);
 }
 
@@ -313,8 +314,8 @@ static void unpause_now(void *userdata) {
         }
         xen_set_state(d, GUEST_RUNNING);
         history_add(h->machine->history, "%s guest vm=%s runs", h->machine->name, UUID_TEXT(&d->vm));
-        if (trouble(h->machine, 200))
-                live(d, chance_between(h->machine->dice, 10 * MS, 60 * SECOND), end_guest);
+        if (trouble(h->machine, 240))
+                live(d, chance_between(h->machine->dice, 10 * MS, (chance(h->machine->dice, 500) ? 5 : 60) * SECOND), end_guest);
         operation_end(&h->unpausing, h->hypervisor.loop, 0, NULL);
 }
 

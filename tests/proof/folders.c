@@ -69,6 +69,7 @@ static bool has_folder(Programs *p, const char *path) {
 }
 
 static void read_gpus(Folder *f, const StartOrder *order) {
+        f->token = order->token;
         f->needs_emulator = order->n_vgpus > 0;
         set_text(&f->gpus, "");
         for (size_t i = 0; i < order->n_vgpus; i++) {

@@ -28,6 +28,7 @@ struct MachineInside {
         Machine *machine;
         SimDb *db;
         Uuid first_id; /* of the host */
+        unsigned bad; /* some machines have so many times the trouble of others */
         pid_t last_pid;
         uint32_t last_domid;
         Process *processes;
@@ -82,7 +83,7 @@ extern const ProcessOps process_ops; /* of a program */
 struct Folder {
         Folder *next;
         char *path;
-        Uuid vm;
+        Uuid vm, token;
         char *order, *record; /* their texts; NULL: no file */
         bool has_dm;
         DmRecord dm;
@@ -104,7 +105,7 @@ extern const RunFolderOps folder_ops;    /* a program's */
 struct XenDomain {
         Machine *machine;
         XenDomain *next;
-        Uuid vm;
+        Uuid vm, token; /* the token is that of the order */
         uint32_t domid;
         uint64_t memory;
         GuestState state;

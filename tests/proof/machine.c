@@ -98,6 +98,7 @@ void machine_init(Machine *m, unsigned number) {
         if (!m->inside)
                 abort();
         m->inside->machine = m;
+        m->inside->bad = chance(m->dice, 250) ? 4 : 1;
         m->number = number;
         (void) snprintf(m->name, sizeof(m->name), "h%u", number);
         m->n_pgpus = (unsigned) chance_between(m->dice, 1, PGPUS_MAX);
@@ -112,6 +113,18 @@ void machine_init(Machine *m, unsigned number) {
 
 /* What hostd tells. */
 
+static void say_over(Machine *m, const char *json) {
+        _cleanup_(vm_event_done) VmEvent e = {};
+        _cleanup_json_ struct json_object *o = NULL;
+        JsonReader reader = {};
+
+        if (json_parse(&reader, json, strlen(json), &o) < 0 || vm_event_parse(&reader, o, &e) < 0)
+                history_add(m->history, "%s event unreadable", m->name);
+        else if (e.state == VM_STATE_HALTED)
+                history_add(m->history, "%s event vm=%s over token=%s reason=%s", m->name, UUID_TEXT(&e.uuid),
+                        UUID_TEXT(&e.head.token), e.reason);
+}
+
 static void on_signal(HostSignal signal, const char *json, void *userdata) {
         static const Told told[_HOST_SIGNAL_MAX] = {
                 [HOST_SIGNAL_VM_EVENT] = TOLD_VM,
@@ -121,8 +134,11 @@ static void on_signal(HostSignal signal, const char *json, void *userdata) {
         };
         Machine *m = userdata;
 
-        if (!m->inside->hostd_loop.is_over)
-                m->listener->tell(m, told[signal], json, m->userdata);
+        if (m->inside->hostd_loop.is_over)
+                return;
+        if (signal == HOST_SIGNAL_VM_EVENT)
+                say_over(m, json);
+        m->listener->tell(m, told[signal], json, m->userdata);
 }
 
 static void on_property(HostProperty property, void *userdata) {

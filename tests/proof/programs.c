@@ -16,7 +16,7 @@
 #define EVENTS_MAX 60 /* that a program lives to see, where it is killed */
 
 bool trouble(const Machine *m, unsigned per_thousand) {
-        return m->trouble && chance(m->dice, per_thousand);
+        return m->trouble && chance(m->dice, per_thousand * m->inside->bad);
 }
 
 uint64_t soon_or_late(const Machine *m, uint64_t least, uint64_t most) {
