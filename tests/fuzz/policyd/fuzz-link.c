@@ -113,7 +113,7 @@ static const char *any_text(Bytes *b, void *userdata) {
                 "{\"version\":1,\"seq\":9,\"boot_id\":\"b\",\"token\":\"" HOST_UUID "\",\"uuid\":\"" VM_UUID
                 "\",\"state\":\"running\",\"stage\":\"\",\"progress\":1.0,\"domid\":3,\"reason\":\"\"}",
                 "{\"version\":1,\"seq\":10,\"boot_id\":\"b\",\"token\":\"\",\"id\":[\"" VM_UUID
-                "\",\"0\"],\"active\":true,\"plugged\":true}",
+                "\",\"0\"],\"pgpu\":\"0000:84:00.0\",\"identifier\":\"x\",\"state\":{\"active\":true,\"plugged\":true}}",
                 "No.\nWell.", "\x1b[1mno", "日本語"};
         uint8_t which = bytes_take(b);
         Fuzz *f = userdata;
