@@ -133,26 +133,20 @@ static const CheckReport *report_of(const Check *c, const Host *h) {
         return NULL;
 }
 
-/* The host that runs it for the pool, and has told so since its last inventory. */
-static const Host *other_host(const Check *c, const CheckReport *report, const Vm *vm) {
-        const Host *h = vm ? vm->resident_on : NULL;
-        const CheckReport *other = h && h != report->host ? report_of(c, h) : NULL;
-
-        return other && !reports(other, &vm->object.id) ? h : NULL;
-}
-
 static void look_twice(Check *c, const CheckReport *report, const InventoryVm *run, HashMap *first) {
         const CheckReport *before = hashmap_get(first, &run->uuid);
         const Vm *vm = pool_get(c->pool, CLASS_VM, &run->uuid);
-        const Host *other = before && before != report ? before->host : other_host(c, report, vm);
+        int r = 0;
 
         if (uuid_is_null(&run->uuid))
                 return;
-        if (other)
+        if (!before)
+                r = hashmap_put(first, &run->uuid, (void *) report);
+        else if (before != report)
                 check_found(c, vm, "%s%s%s runs on host '%s' and on host '%s'", vm ? "" : "VM '", vm ? "" : run->name_label,
-                        vm ? "" : "'", other->name_label, report->host->name_label);
-        if (!before && hashmap_put(first, &run->uuid, (void *) report) < 0)
-                c->findings->error = -ENOMEM;
+                        vm ? "" : "'", before->host->name_label, report->host->name_label);
+        if (r < 0)
+                c->findings->error = r;
 }
 
 /* The first host of each VM is kept, and compared with each other one. */
