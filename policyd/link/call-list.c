@@ -7,12 +7,7 @@
 #include "policyd/link/link-private.h"
 
 void link_call_append(HostLink *link, LinkCall *call) {
-        call->previous = link->calls_tail;
-        if (link->calls_tail)
-                link->calls_tail->next = call;
-        else
-                link->calls = call;
-        link->calls_tail = call;
+        TAILQ_INSERT_TAIL(&link->calls, call, others);
         if (!link->next_unsent)
                 link->next_unsent = call;
         link->n_calls++;
@@ -22,9 +17,8 @@ LinkCall *link_call_free(LinkCall *call) {
         HostLink *link = call->link;
 
         if (link->next_unsent == call)
-                link->next_unsent = call->next;
-        *(call->previous ? &call->previous->next : &link->calls) = call->next;
-        *(call->next ? &call->next->previous : &link->calls_tail) = call->previous;
+                link->next_unsent = TAILQ_NEXT(call, others);
+        TAILQ_REMOVE(&link->calls, call, others);
         link->n_calls--;
         if (call->sent)
                 link->n_sent--;
@@ -46,9 +40,9 @@ void link_call_finish(LinkCall *call, LinkOutcome outcome, ErrorCode code, const
 /* The link is closed before reply() is called, so that reply() cannot make another call. If there is no
  * reason, the link is being freed and no reply() is called. */
 void link_drop_calls(HostLink *link, const char *reason) {
-        while (link->calls) {
-                LinkCall *call = link->calls;
+        LinkCall *call;
 
+        while ((call = TAILQ_FIRST(&link->calls))) {
                 if (!reason || link->freed)
                         link_call_free(call);
                 else

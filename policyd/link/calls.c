@@ -38,7 +38,7 @@ static int call_send(LinkCall *call) {
                 return r;
         call->message = sd_bus_message_unref(call->message);
         call->sent = true;
-        link->next_unsent = call->next;
+        link->next_unsent = TAILQ_NEXT(call, others);
         link->n_sent++;
         return 0;
 }
@@ -206,7 +206,7 @@ int link_release(HostLink *link, LinkReply reply, void *userdata) {
 }
 
 bool link_withdraw(HostLink *link, const void *userdata) {
-        for (LinkCall *call = link->next_unsent; call; call = call->next)
+        for (LinkCall *call = link->next_unsent; call; call = TAILQ_NEXT(call, others))
                 if (call->userdata == userdata) {
                         link_call_free(call);
                         return true;

@@ -17,21 +17,7 @@
 #define KEPT_MAX 16384
 
 static int keep(HostLink *link, sd_bus_message *m) {
-        KeptEvent *e;
-
-        if (link->n_kept >= KEPT_MAX)
-                return -ENOBUFS;
-        e = calloc(1, sizeof(*e));
-        if (!e)
-                return -ENOMEM;
-        e->message = sd_bus_message_ref(m);
-        if (link->kept_tail)
-                link->kept_tail->next = e;
-        else
-                link->kept = e;
-        link->kept_tail = e;
-        link->n_kept++;
-        return 0;
+        return link->kept.n < KEPT_MAX ? message_list_add(&link->kept, m) : -ENOBUFS;
 }
 
 /* Events have numbers of their own; an inventory repeats that of the last event which it includes. */
@@ -135,16 +121,14 @@ int link_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
 void link_replay_events(HostLink *link, uint64_t inventory_seq) {
         uint64_t generation = link->generation;
-        KeptEvent *events = take_ptr(link->kept), *next;
+        MessageList events = link->kept;
+        sd_bus_message *m;
 
-        link->kept_tail = NULL;
-        link->n_kept = 0;
+        link->kept = (MessageList){};
         link->seq = inventory_seq;
-        for (KeptEvent *e = events; e; e = next) {
-                next = e->next;
+        while ((m = message_list_take(&events))) {
                 if (link_is_same(link, generation))
-                        pass(link, e->message);
-                sd_bus_message_unref(e->message);
-                free(e);
+                        pass(link, m);
+                sd_bus_message_unref(m);
         }
 }

@@ -12,8 +12,10 @@
  * connection.
  */
 
+#include <sys/queue.h>
 #include <systemd/sd-bus.h>
 
+#include "common/daemon/message-list.h"
 #include "policyd/link/address.h"
 #include "policyd/link/link.h"
 #include "policyd/link/ssh.h"
@@ -39,13 +41,7 @@ struct LinkCall {
         bool sent;
         LinkReply reply;
         void *userdata;
-        LinkCall *previous, *next;
-};
-
-typedef struct KeptEvent KeptEvent;
-struct KeptEvent {
-        sd_bus_message *message;
-        KeptEvent *next;
+        TAILQ_ENTRY(LinkCall) others;
 };
 
 struct HostLink {
@@ -79,10 +75,9 @@ struct HostLink {
         bool counts;    /* hostd keeps the number of the last order */
         uint64_t epoch; /* of the claim in force */
         uint64_t seq;   /* of the last event that was passed on */
-        KeptEvent *kept, *kept_tail;
-        size_t n_kept;
+        MessageList kept;
 
-        LinkCall *calls, *calls_tail; /* in the order in which they were asked for: first those sent, then
+        TAILQ_HEAD(, LinkCall) calls; /* in the order in which they were asked for: first those sent, then
                                          those waiting */
         LinkCall *next_unsent;
         size_t n_calls, n_sent;

@@ -37,6 +37,7 @@ int link_new(Loop *loop, sd_event *event, const char *address, const LinkSetting
         link = calloc(1, sizeof(*link));
         if (!link)
                 return -ENOMEM;
+        TAILQ_INIT(&link->calls);
         link->n_ref = 1;
         link->on_retry = on_retry;
         link->loop = loop;

@@ -14,31 +14,14 @@
 #define LOOK_USEC UINT64_C(1000000)
 #define IDLE_NSEC UINT64_C(1000000) /* no more than that in the time between two looks */
 
-typedef struct LoginList {
-        Login *first, *last;
-        size_t n;
-} LoginList;
+typedef TAILQ_HEAD(LoginList, Login) LoginList;
 
 struct Logins {
         size_t max, now; /* places at most; at present */
         LoginList waiting, running;
+        size_t n_running;
         LoopTimer *places, *look;
 };
-
-static void list_append(LoginList *list, Login *login) {
-        login->previous = list->last;
-        login->next = NULL;
-        *(list->last ? &list->last->next : &list->first) = login;
-        list->last = login;
-        list->n++;
-}
-
-static void list_remove(LoginList *list, Login *login) {
-        *(login->previous ? &login->previous->next : &list->first) = login->next;
-        *(login->next ? &login->next->previous : &list->last) = login->previous;
-        login->previous = login->next = NULL;
-        list->n--;
-}
 
 /* Arming a timer that was armed before needs no memory, so it does not fail. */
 static void wake(Logins *l) {
@@ -52,17 +35,18 @@ static void look_later(Logins *l) {
 static void on_places(void *userdata) {
         Logins *l = userdata;
 
-        while (l->waiting.first && l->running.n < l->now) {
-                Login *login = l->waiting.first;
+        while (!TAILQ_EMPTY(&l->waiting) && l->n_running < l->now) {
+                Login *login = TAILQ_FIRST(&l->waiting);
 
-                list_remove(&l->waiting, login);
-                list_append(&l->running, login);
+                TAILQ_REMOVE(&l->waiting, login, others);
+                TAILQ_INSERT_TAIL(&l->running, login, others);
+                l->n_running++;
                 login->runs = true;
                 login->pid = 0;
                 /* The login may end at once, and other logins may be added, during this call. */
                 login->start(login->userdata);
         }
-        if (l->waiting.first && !loop_timer_is_armed(l->look))
+        if (!TAILQ_EMPTY(&l->waiting) && !loop_timer_is_armed(l->look))
                 look_later(l);
 }
 
@@ -102,12 +86,12 @@ static void on_look(void *userdata) {
         Login *login, *next;
         uint64_t now = loop_now(l->look->loop, LOOP_MONOTONIC);
 
-        for (login = l->running.first; login; login = next) {
-                next = login->next;
+        for (login = TAILQ_FIRST(&l->running); login; login = next) {
+                next = TAILQ_NEXT(login, others);
                 if (is_idle(login, now))
                         login_leave(login);
         }
-        if (l->waiting.first)
+        if (!TAILQ_EMPTY(&l->waiting))
                 look_later(l);
 }
 
@@ -127,6 +111,8 @@ int logins_new(Loop *loop, size_t max, Logins **ret) {
         l = calloc(1, sizeof(*l));
         if (!l)
                 return -ENOMEM;
+        TAILQ_INIT(&l->waiting);
+        TAILQ_INIT(&l->running);
         l->max = l->now = max > 0 ? max : default_max();
         /* Both are armed once now, for wake() and look_later(). */
         r = loop_call_soon(loop, &l->places, on_places, l);
@@ -150,7 +136,7 @@ Logins *logins_free(Logins *l) {
 
 void login_wait(Login *login, Logins *logins, void (*start)(void *userdata), void *userdata) {
         *login = (Login){.logins = logins, .start = start, .userdata = userdata};
-        list_append(&logins->waiting, login);
+        TAILQ_INSERT_TAIL(&logins->waiting, login, others);
         wake(logins);
 }
 
@@ -175,7 +161,8 @@ void login_leave(Login *login) {
 
         if (!l)
                 return;
-        list_remove(login->runs ? &l->running : &l->waiting, login);
+        TAILQ_REMOVE(login->runs ? &l->running : &l->waiting, login, others);
+        l->n_running -= login->runs;
         *login = (Login){};
         wake(l);
 }

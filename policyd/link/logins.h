@@ -10,6 +10,7 @@
  * a second, but goes on. So silent hosts do not delay the others.
  */
 
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include "common/base/loop.h"
@@ -19,7 +20,7 @@ typedef struct Logins Logins;
 /* One login; zeroed before its first use. */
 typedef struct Login {
         Logins *logins; /* in which it waits or runs; NULL: neither */
-        struct Login *previous, *next;
+        TAILQ_ENTRY(Login) others;
         bool runs;
         pid_t pid;                /* 0: not known yet */
         uint64_t looked_at, used; /* ns of processor time that it had used when it was looked at */

@@ -45,18 +45,6 @@ char *link_error_text(sd_bus_message *reply) {
         return text_clean(text, strlen(text), TEXT_LINE, ERROR_TEXT_MAX);
 }
 
-static void drop_events(HostLink *link) {
-        KeptEvent *e, *next;
-
-        for (e = take_ptr(link->kept); e; e = next) {
-                next = e->next;
-                sd_bus_message_unref(e->message);
-                free(e);
-        }
-        link->kept_tail = NULL;
-        link->n_kept = 0;
-}
-
 static void forget_peer(HostLink *link) {
         link->generation++;
         link->step_slot = sd_bus_slot_unref(link->step_slot);
@@ -64,7 +52,7 @@ static void forget_peer(HostLink *link) {
         link->pings_missed = 0;
         free(link->peer);
         link->peer = NULL;
-        drop_events(link);
+        message_list_drop(&link->kept);
 }
 
 static void close_bus(HostLink *link) {

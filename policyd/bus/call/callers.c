@@ -14,48 +14,9 @@
 #define BUS_NAME "org.freedesktop.DBus"
 #define BUS_PATH "/org/freedesktop/DBus"
 
-struct WaitingCall {
-        sd_bus_message *message;
-        WaitingCall *next;
-};
-
-int call_list_add(CallList *l, sd_bus_message *m) {
-        WaitingCall *w = calloc(1, sizeof(*w));
-
-        if (!w)
-                return -ENOMEM;
-        w->message = sd_bus_message_ref(m);
-        *(l->last ? &l->last->next : &l->first) = w;
-        l->last = w;
-        l->n++;
-        return 0;
-}
-
-sd_bus_message *call_list_take(CallList *l) {
-        WaitingCall *w = l->first;
-        sd_bus_message *m = w ? w->message : NULL;
-
-        if (!w)
-                return NULL;
-        l->first = w->next;
-        if (!l->first)
-                l->last = NULL;
-        l->n--;
-        free(w);
-        return m;
-}
-
-bool call_list_has(const CallList *l, const char *interface, const char *member) {
-        for (const WaitingCall *w = l->first; w; w = w->next)
-                if (sd_bus_message_is_method_call(w->message, interface, member) > 0)
-                        return true;
-        return false;
-}
-
-static void drop_calls(Caller *c, CallList *l) {
+static void drop_calls(Caller *c, MessageList *l) {
         c->n_waiting -= l->n;
-        while (l->first)
-                sd_bus_message_unref(call_list_take(l));
+        message_list_drop(l);
 }
 
 static void drop_all_calls(Caller *c) {
@@ -69,8 +30,7 @@ static Caller *caller_free(Caller *c) {
         Callers *callers = c->callers;
 
         hashmap_remove(callers->by_name, c->name);
-        *(c->older ? &c->older->newer : &callers->oldest) = c->newer;
-        *(c->newer ? &c->newer->older : &callers->newest) = c->older;
+        TAILQ_REMOVE(&callers->by_age, c, age);
         drop_all_calls(c);
         sd_bus_slot_unref(c->vanish_slot);
         sd_bus_slot_unref(c->ask_slot);
@@ -79,14 +39,15 @@ static Caller *caller_free(Caller *c) {
 }
 
 int callers_init(Callers *callers, uint64_t waiting_max) {
+        TAILQ_INIT(&callers->by_age);
         callers->waiting_max = waiting_max;
         callers->by_name = hashmap_new_string();
         return callers->by_name ? 0 : -ENOMEM;
 }
 
 void callers_done(Callers *callers) {
-        while (callers->oldest)
-                caller_free(callers->oldest);
+        while (callers->by_name && !TAILQ_EMPTY(&callers->by_age))
+                caller_free(TAILQ_FIRST(&callers->by_age));
         callers->by_name = hashmap_free(callers->by_name);
 }
 
@@ -95,7 +56,9 @@ void callers_done(Callers *callers) {
 static bool make_room(Callers *callers) {
         if (hashmap_size(callers->by_name) < CALLERS_MAX)
                 return true;
-        for (Caller *c = callers->oldest; c; c = c->newer)
+        Caller *c;
+
+        TAILQ_FOREACH(c, &callers->by_age, age)
                 if (c->n_waiting == 0) {
                         caller_free(c);
                         return true;
@@ -118,9 +81,7 @@ static int caller_new(Callers *callers, sd_bus *bus, const char *name, Caller **
                 free(c);
                 return r;
         }
-        c->older = callers->newest;
-        *(c->older ? &c->older->newer : &callers->oldest) = c;
-        callers->newest = c;
+        TAILQ_INSERT_TAIL(&callers->by_age, c, age);
         *ret = c;
         return 0;
 }
@@ -185,7 +146,7 @@ static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         c->ask_slot = sd_bus_slot_unref(c->ask_slot);
         c->has_uid =
                 !sd_bus_message_is_method_error(reply, NULL) && sd_bus_message_read(reply, "u", &c->uid) >= 0;
-        while ((m = call_list_take(&c->parked))) {
+        while ((m = message_list_take(&c->parked))) {
                 c->n_waiting--;
                 r = c->has_uid ? sd_bus_enqueue_for_read(c->bus, m) : 0;
                 if (r < 0)
@@ -227,7 +188,7 @@ int caller_park(Caller *c, sd_bus_message *m, sd_bus_error *error) {
                         "%zu requests of yours wait already; read their replies first.", c->parked.n);
         r = ask_uid(c);
         if (r >= 0)
-                r = call_list_add(&c->parked, m);
+                r = message_list_add(&c->parked, m);
         if (r < 0)
                 return r;
         c->n_waiting++;

@@ -9,19 +9,11 @@
  * freed, since the bus never gives a name twice.
  */
 
+#include <sys/queue.h>
 #include <systemd/sd-bus.h>
 
 #include "common/base/hashmap.h"
-
-/* Calls that wait, in the order in which they came. */
-typedef struct WaitingCall WaitingCall;
-typedef struct CallList {
-        WaitingCall *first, *last;
-        size_t n;
-} CallList;
-int call_list_add(CallList *l, sd_bus_message *m);
-sd_bus_message *call_list_take(CallList *l); /* the caller unrefs it; NULL: there is none */
-bool call_list_has(const CallList *l, const char *interface, const char *member);
+#include "common/daemon/message-list.h"
 
 typedef struct Callers Callers;
 typedef struct Caller Caller;
@@ -34,16 +26,15 @@ struct Caller {
         bool has_uid;
         uint32_t uid;
         sd_bus_slot *vanish_slot, *ask_slot;
-        CallList parked; /* until the uid is known */
-        CallList queued; /* until it is their turn: the queue's */
-        Caller *next_turn;
-        Caller *older, *newer;
+        MessageList parked; /* until the uid is known */
+        MessageList queued; /* until it is their turn: the queue's */
+        TAILQ_ENTRY(Caller) turn, age;
 };
 
 struct Callers {
         uint64_t waiting_max; /* of one caller */
         HashMap *by_name;
-        Caller *oldest, *newest;
+        TAILQ_HEAD(, Caller) by_age; /* the oldest first */
         void (*left)(Caller *c, void *userdata); /* before its queued calls are dropped */
         void *userdata;
 };

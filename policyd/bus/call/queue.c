@@ -15,39 +15,17 @@
 
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 
-static void line_up(Queue *q, Caller *c) {
-        c->next_turn = NULL;
-        *(q->last ? &q->last->next_turn : &q->first) = c;
-        q->last = c;
-}
-
-static Caller *next_in_line(Queue *q) {
-        Caller *c = q->first;
-
-        q->first = c->next_turn;
-        if (!q->first)
-                q->last = NULL;
-        return c;
-}
-
 /* The queued calls of a caller that left are dropped. */
 static void on_left(Caller *c, void *userdata) {
-        Caller *before = NULL;
         Queue *q = userdata;
 
         q->n -= c->queued.n;
-        for (Caller *i = q->first; i; before = i, i = i->next_turn) {
-                if (i != c)
-                        continue;
-                *(before ? &before->next_turn : &q->first) = c->next_turn;
-                if (q->last == c)
-                        q->last = before;
-                return;
-        }
+        TAILQ_REMOVE(&q->turns, c, turn);
 }
 
 void queue_init(Queue *q, sd_event *event, Callers *callers) {
         *q = (Queue){.event = event, .callers = callers};
+        TAILQ_INIT(&q->turns);
         callers->left = on_left;
         callers->userdata = q;
 }
@@ -87,16 +65,16 @@ static int arm(Queue *q) {
 
 /* The next call is received again once what sd-bus has read is handled. */
 static void give_turn(Queue *q) {
+        Caller *c = TAILQ_FIRST(&q->turns);
         sd_bus_message *m;
-        Caller *c;
 
-        if (q->turn_call || q->busy || !q->first)
+        if (q->turn_call || q->busy || !c)
                 return;
-        c = next_in_line(q);
-        m = call_list_take(&c->queued);
+        TAILQ_REMOVE(&q->turns, c, turn);
+        m = message_list_take(&c->queued);
         q->n--;
         if (c->queued.n > 0)
-                line_up(q, c);
+                TAILQ_INSERT_TAIL(&q->turns, c, turn);
         if (sd_bus_enqueue_for_read(c->bus, m) >= 0)
                 q->turn_call = m;
         else {
@@ -110,7 +88,7 @@ static void give_turn(Queue *q) {
 /* At most one GetManagedObjects of a caller waits at a time, since each answer is the whole pool. */
 static bool is_one_too_many(const Caller *c, sd_bus_message *m) {
         return sd_bus_message_is_method_call(m, OBJECT_MANAGER, "GetManagedObjects") > 0 &&
-               call_list_has(&c->queued, OBJECT_MANAGER, "GetManagedObjects");
+               message_list_has(&c->queued, OBJECT_MANAGER, "GetManagedObjects");
 }
 
 static int check_size(sd_bus_message *m, sd_bus_error *error) {
@@ -159,13 +137,13 @@ int queue_receive(Queue *q, sd_bus_message *m, sd_bus_error *error) {
         if (r >= 0 && c->queued.n > 0)
                 r = caller_watch(c);
         if (r >= 0)
-                r = call_list_add(&c->queued, m);
+                r = message_list_add(&c->queued, m);
         if (r < 0)
                 return r;
-        if (!q->first && !q->turn_call && !q->busy)
+        if (TAILQ_EMPTY(&q->turns) && !q->turn_call && !q->busy)
                 q->last_turn = monotonic_now(q);
         if (c->queued.n == 1)
-                line_up(q, c);
+                TAILQ_INSERT_TAIL(&q->turns, c, turn);
         c->n_waiting++;
         q->n++;
         return 1;
@@ -182,11 +160,11 @@ bool queue_take_turn(Queue *q, sd_bus_message *m) {
 
 void queue_go_on(Queue *q) {
         q->busy = false;
-        if (q->first)
+        if (!TAILQ_EMPTY(&q->turns))
                 (void) arm(q);
 }
 
 void queue_hurry(Queue *q) {
-        if (q->first && monotonic_now(q) - q->last_turn > QUEUE_WAIT_USEC)
+        if (!TAILQ_EMPTY(&q->turns) && monotonic_now(q) - q->last_turn > QUEUE_WAIT_USEC)
                 give_turn(q);
 }

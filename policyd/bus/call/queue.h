@@ -17,7 +17,7 @@
 typedef struct Queue {
         sd_event *event;
         Callers *callers;
-        Caller *first, *last; /* those with long answers to come, in the order of their turns */
+        TAILQ_HEAD(, Caller) turns; /* those with long answers to come */
         size_t n;             /* calls that wait for a turn */
         sd_bus_message *turn_call; /* has its turn; sd-bus is about to receive it again */
         bool busy;                 /* the answer whose turn it was is being made */

@@ -10,7 +10,7 @@ struct Request {
         Caller *caller;
         sd_bus_message *message;
         char *path; /* NULL: the answer is empty */
-        Request *previous, *next;
+        LIST_ENTRY(Request) all;
 };
 
 int request_reserve(Requests *requests, Callers *callers, sd_bus_message *m, sd_bus_error *error) {
@@ -31,10 +31,8 @@ int request_reserve(Requests *requests, Callers *callers, sd_bus_message *m, sd_
         q->requests = requests;
         q->caller = caller;
         q->message = sd_bus_message_ref(m);
-        q->next = requests->first;
-        if (q->next)
-                q->next->previous = q;
-        requests->first = requests->reserved = q;
+        LIST_INSERT_HEAD(&requests->all, q, all);
+        requests->reserved = q;
         caller->n_waiting++;
         return 0;
 }
@@ -57,9 +55,7 @@ Request *request_cancel(Request *q) {
                 return NULL;
         if (q == q->requests->reserved)
                 q->requests->reserved = NULL;
-        *(q->previous ? &q->previous->next : &q->requests->first) = q->next;
-        if (q->next)
-                q->next->previous = q->previous;
+        LIST_REMOVE(q, all);
         caller_settle(q->caller);
         sd_bus_message_unref(q->message);
         free(q->path);
@@ -68,8 +64,8 @@ Request *request_cancel(Request *q) {
 }
 
 void requests_drop(Requests *requests) {
-        while (requests->first)
-                request_cancel(requests->first);
+        while (!LIST_EMPTY(&requests->all))
+                request_cancel(LIST_FIRST(&requests->all));
 }
 
 void request_committed(ErrorCode code, const char *message, void *userdata) {

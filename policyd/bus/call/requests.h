@@ -15,8 +15,8 @@
 typedef struct Request Request;
 
 typedef struct Requests {
-        Request *first;    /* not yet answered */
-        Request *reserved; /* one of them: the place of the call that is being handled */
+        LIST_HEAD(, Request) all; /* not yet answered */
+        Request *reserved;        /* one of them: the place of the call that is being handled */
 } Requests;
 
 /* Makes the request of a call that is about to be handled. If its handler does not take it, the next call

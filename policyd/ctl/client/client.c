@@ -8,6 +8,7 @@
 #include <dbus/dbus.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/queue.h>
 #include <time.h>
 
 #include "common/json/json-get.h"
@@ -22,7 +23,7 @@
 
 typedef struct Queued {
         DBusMessage *message;
-        struct Queued *next;
+        STAILQ_ENTRY(Queued) next;
 } Queued;
 
 struct Client {
@@ -30,7 +31,7 @@ struct Client {
         bool has_filter;
         const char *service;
         int timeout_ms;
-        Queued *first, **last;
+        STAILQ_HEAD(, Queued) queued;
         size_t n_queued;
 };
 
@@ -101,21 +102,18 @@ static DBusHandlerResult keep_signal(DBusConnection *bus, DBusMessage *m, void *
         if (!q)
                 return DBUS_HANDLER_RESULT_NEED_MEMORY;
         *q = (Queued){ .message = dbus_message_ref(m) };
-        *c->last = q;
-        c->last = &q->next;
+        STAILQ_INSERT_TAIL(&c->queued, q, next);
         c->n_queued++;
         return DBUS_HANDLER_RESULT_HANDLED;
 }
 
 static DBusMessage *take_queued(Client *c) {
-        Queued *q = c->first;
+        Queued *q = STAILQ_FIRST(&c->queued);
         DBusMessage *m;
 
         if (!q)
                 return NULL;
-        c->first = q->next;
-        if (!c->first)
-                c->last = &c->first;
+        STAILQ_REMOVE_HEAD(&c->queued, next);
         c->n_queued--;
         m = q->message;
         free(q);
@@ -149,7 +147,7 @@ int client_open(const char *address, ClientError *ret_error, Client **ret) {
                 return -ENOMEM;
         c->service = POLICY_BUS_NAME;
         c->timeout_ms = CALL_TIMEOUT_MS;
-        c->last = &c->first;
+        STAILQ_INIT(&c->queued);
 
         c->bus = dbus_connection_open_private(address ? address : SYSTEM_BUS_ADDRESS, &error);
         if (!c->bus) {

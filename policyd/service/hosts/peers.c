@@ -62,10 +62,7 @@ int call_new(Peer *peer, CallDone done, void *owner, const Uuid *object, const U
         call->owner = owner;
         call->object = *object;
         call->token = *token;
-        call->next = peer->calls;
-        if (call->next)
-                call->next->previous = call;
-        peer->calls = call;
+        LIST_INSERT_HEAD(&peer->calls, call, others);
         *ret = call;
         return 0;
 }
@@ -73,9 +70,7 @@ int call_new(Peer *peer, CallDone done, void *owner, const Uuid *object, const U
 Call *call_free(Call *call) {
         if (!call)
                 return NULL;
-        *(call->previous ? &call->previous->next : &call->peer->calls) = call->next;
-        if (call->next)
-                call->next->previous = call->previous;
+        LIST_REMOVE(call, others);
         free(call->types);
         free(call);
         return NULL;
@@ -109,14 +104,18 @@ int peer_send_order(Peer *peer, int (*send)(HostLink *, const char *, LinkReply,
 }
 
 bool peer_has_call(const Peer *peer, const Uuid *token) {
-        for (const Call *call = peer->calls; call; call = call->next)
+        const Call *call;
+
+        LIST_FOREACH(call, &peer->calls, others)
                 if (uuid_equal(&call->token, token))
                         return true;
         return false;
 }
 
 bool peer_withdraw_call(Peer *peer, const Uuid *token) {
-        for (Call *call = peer->calls; call; call = call->next)
+        Call *call;
+
+        LIST_FOREACH(call, &peer->calls, others)
                 if (uuid_equal(&call->token, token) && peer->hosts->links->withdraw(peer->link, call)) {
                         call_free(call);
                         peer->ask_again = true;
@@ -145,9 +144,9 @@ Peer *peer_free(Peer *peer) {
         /* A host that was removed while it was offline still holds this epoch, and may be added again. */
         peer->hosts->gone_epoch = MAX_OF(peer->hosts->gone_epoch, peer->epoch);
         peer->hosts->links->free(peer->link);
-        while (peer->calls)
+        while (!LIST_EMPTY(&peer->calls))
                 call_replied(NULL, LINK_UNKNOWN, ERROR_HOST_OFFLINE, "The connection to the host was closed.",
-                        peer->calls);
+                        LIST_FIRST(&peer->calls));
         inventory_done(&peer->report);
         free(peer->logged);
         free(peer);

@@ -6,6 +6,8 @@
  * The layer above is called through HostsListener, which policy.c sets.
  */
 
+#include <sys/queue.h>
+
 #include "policyd/decide/place-health.h"
 #include "policyd/pool/pool.h"
 #include "policyd/service/base/batch.h"
@@ -68,7 +70,7 @@ typedef void (*CallDone)(
 
 struct Call {
         Peer *peer;
-        Call *previous, *next;
+        LIST_ENTRY(Call) others; /* of the peer */
         CallDone done;
         void *owner;
         Uuid object, token; /* what it is about: a VM and its order's token, or a PGPU */
@@ -94,7 +96,7 @@ struct Peer {
         uint64_t epoch;      /* that it was claimed with last, to order with; 0: not by this process */
         char *logged;        /* the reason that was last logged for its being offline */
         uint64_t logged_at;    /* monotonic µs */
-        Call *calls;
+        LIST_HEAD(, Call) calls;
         size_t n_strays;  /* VMs of the report that the pool does not have there, … */
         Inventory report; /* what the host said last: its problems, and its VMs, of which the pool may come to
                              know one */

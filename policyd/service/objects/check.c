@@ -9,15 +9,16 @@
 
 /* The objects that unanswered orders are about. */
 static int list_asked(const Peer *peer, Uuid **ret, size_t *ret_n) {
+        const Call *call;
         size_t n = 0;
 
-        for (const Call *call = peer->calls; call; call = call->next)
+        LIST_FOREACH(call, &peer->calls, others)
                 n++;
         *ret = calloc(n + 1, sizeof(Uuid));
         if (!*ret)
                 return -ENOMEM;
         *ret_n = 0;
-        for (const Call *call = peer->calls; call; call = call->next)
+        LIST_FOREACH(call, &peer->calls, others)
                 (*ret)[(*ret_n)++] = call->object;
         return 0;
 }

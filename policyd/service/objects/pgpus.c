@@ -123,7 +123,9 @@ static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, VgpuType *const *types,
 }
 
 static bool is_asking(const Peer *peer, const Pgpu *pgpu) {
-        for (const Call *call = peer->calls; call; call = call->next)
+        const Call *call;
+
+        LIST_FOREACH(call, &peer->calls, others)
                 if (call->done == types_set && uuid_equal(&call->object, &pgpu->object.id))
                         return true;
         return false;
