@@ -33,7 +33,7 @@ void vm_set_phase(HostVm *vm, VmPhase phase) {
 }
 
 void vm_enter_start(HostVm *vm, StartStage stage) {
-        start_times_enter(&vm->start_times, stage, loop_now(vm->context->loop, LOOP_MONOTONIC));
+        start_times_enter(&vm->start_times, stage, start_times_now());
 }
 
 static void on_ring(void *userdata) {
@@ -102,24 +102,28 @@ static int copy_text(const char *text, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-/* What the order itself says; types are filled in by the caller, or stored. */
+/* What the order itself says; types are filled in by the caller. */
 static int copy_gpus(HostVm *vm, const StartOrder *order) {
-        int r = 0;
+        int r;
 
-        for (size_t i = 0; i < order->n_vgpus && r >= 0; i++) {
-                VmGpu *gpu = &vm->gpus[i];
+        vm->gpus = calloc(order->n_vgpus + order->n_pcis + 1, sizeof(VmGpu));
+        if (!vm->gpus)
+                return -ENOMEM;
+
+        for (size_t i = 0; i < order->n_vgpus; i++) {
+                VmGpu *gpu = &vm->gpus[vm->n_gpus++];
 
                 r = copy_text(order->vgpus[i].device, &gpu->device);
+                if (r < 0)
+                        return r;
                 gpu->address = order->vgpus[i].physical_pci_address;
                 gpu->uuid = order->vgpus[i].nvidia.uuid;
                 vm->wants_lease = vm->wants_lease || order->vgpus[i].kind == VGPU_KIND_NVIDIA;
         }
-        for (size_t i = 0; i < order->n_pcis; i++) {
-                vm->gpus[order->n_vgpus + i].passthrough = true;
-                vm->gpus[order->n_vgpus + i].address = order->pcis[i].address;
-        }
+        for (size_t i = 0; i < order->n_pcis; i++)
+                vm->gpus[vm->n_gpus++] = (VmGpu){.passthrough = true, .address = order->pcis[i].address};
         vm->wants_lease = vm->wants_lease || order->n_pcis > 0;
-        return r;
+        return 0;
 }
 
 static int copy_needs(HostVm *vm, const StartOrder *order) {
@@ -150,12 +154,17 @@ static int make_folder_path(HostVm *vm) {
         return asprintf(&vm->folder, "%s/%s", vm->context->programs.folder, UUID_TEXT(&vm->uuid)) < 0 ? -ENOMEM : 0;
 }
 
-/* vm has a place for each of its GPUs. */
-static int fill(HostVm *vm, const StartOrder *order, const char *text) {
+static int make(VmContext *c, const StartOrder *order, const char *text, HostVm **ret) {
+        _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
 
+        vm = calloc(1, sizeof(*vm));
+        if (!vm)
+                return -ENOMEM;
+        vm->context = c;
         vm->uuid = order->vm.uuid;
         vm->token = order->token;
+
         r = copy_text(text, &vm->order);
         if (r >= 0)
                 r = copy_text(order->vm.name_label, &vm->name_label);
@@ -165,38 +174,35 @@ static int fill(HostVm *vm, const StartOrder *order, const char *text) {
                 r = make_first_record(vm);
         if (r >= 0)
                 r = copy_gpus(vm, order);
-        return r < 0 ? r : copy_needs(vm, order);
-}
+        if (r >= 0)
+                r = copy_needs(vm, order);
+        if (r < 0)
+                return r;
 
-static HostVm *vm_alloc(VmContext *c) {
-        HostVm *vm = calloc(1, sizeof(*vm));
-
-        if (vm)
-                vm->context = c;
-        return vm;
+        *ret = take_ptr(vm);
+        return 0;
 }
 
 int vm_new(VmContext *c, const StartOrder *order, const HostType *const *types, const char *text,
         HostVm **ret) {
-        _cleanup_(vm_freep) HostVm *vm = vm_alloc(c);
+        _cleanup_(vm_freep) HostVm *vm = NULL;
         int r;
 
-        if (!vm)
-                return -ENOMEM;
-        vm->gpus = calloc(order->n_vgpus + order->n_pcis + 1, sizeof(VmGpu));
-        if (!vm->gpus)
-                return -ENOMEM;
-        vm->n_gpus = order->n_vgpus + order->n_pcis;
-        r = fill(vm, order, text);
-        if (r >= 0)
-                r = copy_text(c->boot_id, &vm->boot_id);
-        for (size_t i = 0; i < vm->n_gpus && r >= 0; i++)
-                if (types[i]) {
-                        r = copy_text(types[i]->identifier, &vm->gpus[i].identifier);
-                        vm->gpus[i].size = types[i]->size;
-                }
+        r = make(c, order, text, &vm);
         if (r < 0)
                 return r;
+        r = copy_text(c->boot_id, &vm->boot_id);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < vm->n_gpus; i++) {
+                if (!types[i])
+                        continue;
+                r = copy_text(types[i]->identifier, &vm->gpus[i].identifier);
+                if (r < 0)
+                        return r;
+                vm->gpus[i].size = types[i]->size;
+        }
         vm_enter_start(vm, START_QUEUED);
 
         *ret = take_ptr(vm);
@@ -260,31 +266,44 @@ int vm_store(HostVm *vm) {
                 });
 }
 
-static int parse_detail(JsonReader *reader, const char *text, const StartOrder *order, HostVm *vm) {
+static int parse_detail(JsonReader *reader, const char *text, HostVm *vm) {
         _cleanup_json_ struct json_object *o = NULL;
+        HostVm stored = {};
         int r;
 
         if (!text)
                 return json_fail(reader, "detail", "is missing");
         r = json_parse_cleaned(reader, text, strlen(text), &o);
         if (r >= 0)
-                r = record_parse_members(&detail_table, reader, o, vm);
-        if (r >= 0 && vm->n_gpus != order->n_vgpus + order->n_pcis)
+                r = record_parse(&detail_table, reader, o, &stored);
+        if (r >= 0 && stored.n_gpus != vm->n_gpus)
                 r = json_fail(reader, "gpus", "does not match the order");
+        if (r >= 0) {
+                vm->boot_id = take_ptr(stored.boot_id);
+                vm->accepted = stored.accepted;
+                vm->stop_wanted = stored.stop_wanted;
+                vm->stop_token = stored.stop_token;
+                vm->stop_force = stored.stop_force;
+                for (size_t i = 0; i < vm->n_gpus; i++) {
+                        vm->gpus[i].identifier = take_ptr(stored.gpus[i].identifier);
+                        vm->gpus[i].size = stored.gpus[i].size;
+                }
+        }
+        record_done(&detail_table, &stored);
         return r;
 }
 
 int vm_restore(VmContext *c, const StoredOrder *stored, HostVm **ret) {
         _cleanup_(start_order_done) StartOrder order = {};
-        _cleanup_(vm_freep) HostVm *vm = vm_alloc(c);
+        _cleanup_(vm_freep) HostVm *vm = NULL;
         JsonReader reader = {};
         int r;
 
-        r = vm ? start_order_read(&reader, stored->order, &order) : -ENOMEM;
+        r = start_order_read(&reader, stored->order, &order);
         if (r >= 0)
-                r = parse_detail(&reader, stored->detail, &order, vm);
+                r = make(c, &order, stored->order, &vm);
         if (r >= 0)
-                r = fill(vm, &order, stored->order);
+                r = parse_detail(&reader, stored->detail, vm);
         if (r == -EINVAL) {
                 log_error("The stored order of VM %s does not decode: %s", UUID_TEXT(&stored->vm),
                         reader.error);

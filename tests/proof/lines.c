@@ -404,6 +404,8 @@ static void on_claimed(HostLink *line, const Message *m) {
         line_watch(line);
         say(line, "claimed");
         p = pin(line);
+        if (line->net->claimed)
+                line->net->claimed(line->machine, &inventory, line->net->claimed_userdata);
         r = line->owner.claimed(line, m->held, &inventory, &reason, line->userdata);
         inventory_done(&inventory);
         if (!is_same(&p))

@@ -9,6 +9,7 @@
 #include "hostd/domain/domain.h"
 #include "hostd/hypervisor/operation.h"
 #include "hostd/service/host.h"
+#include "hostd/vm/vm.h"
 #include "tests/proof/machine.h"
 #include "tests/proof/process-loop.h"
 #include "tests/sim/sim-db.h"
@@ -45,7 +46,14 @@ struct MachineInside {
         bool crashing;     /* what hostd asks for now is not heard */
         LoopTimer *restart; /* of a hostd that has ended by itself */
         Hostd *hostd; /* NULL: it does not run */
+        /* hostd's own listener of its VMs, and the one in its place (hostd-seen.c) */
+        const VmListener *vm_listener;
+        VmListener vm_listener_watched;
 };
+
+/* hostd-seen.c: before it opens, and after it. */
+void hostd_say_found(Machine *m);
+void hostd_watch_phases(Machine *m);
 
 /* In trouble only: whether something goes wrong now. */
 bool trouble(const Machine *m, unsigned per_thousand);

@@ -223,9 +223,12 @@ void machine_start_hostd(Machine *m) {
         };
         if (m->inside->systemd)
                 m->inside->parts.units = (Units){.ops = &units_systemd, .systemd = m->inside->systemd};
-        if (host_store_open(sim_db_source(m->inside->db), &m->inside->first_id, &problem, &m->inside->parts.store) < 0 ||
-                host_open(&m->inside->parts, &m->inside->hostd) < 0)
+        if (host_store_open(sim_db_source(m->inside->db), &m->inside->first_id, &problem, &m->inside->parts.store) < 0)
                 abort();
+        hostd_say_found(m);
+        if (host_open(&m->inside->parts, &m->inside->hostd) < 0)
+                abort();
+        hostd_watch_phases(m);
         m->incarnation = ++m->incarnations;
         history_add(m->history, "%s hostd starts", m->name);
         if (m->dies_later)

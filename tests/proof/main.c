@@ -13,6 +13,8 @@
 #include "tests/proof/audit.h"
 #include "tests/proof/faults.h"
 #include "tests/proof/readers.h"
+#include "tests/proof/inventory-seen.h"
+#include "tests/proof/report.h"
 #include "tests/proof/script.h"
 #include "tests/proof/work.h"
 
@@ -21,15 +23,23 @@
 
 typedef struct Options {
         uint64_t seed, seeds, events, hosts, minutes;
-        bool print, twice, no_faults;
+        bool print, twice, no_faults, require_all;
         Script *script; /* or NULL */
 } Options;
 
-typedef struct Totals {
-        uint64_t histories, calls, lines, broken, changed;
-        uint64_t faults[_FAULT_MAX];
-        MethodCount *methods;
-} Totals;
+/* Who reads a history. */
+typedef struct Readers {
+        Audit *audit;
+        Coverage *coverage; /* NULL: it was read before */
+} Readers;
+
+static void on_line(const char *line, void *userdata) {
+        const Readers *r = userdata;
+
+        audit_line(line, r->audit);
+        if (r->coverage)
+                coverage_line(r->coverage, line);
+}
 
 /* In steps: policyd is started again after each, if another master ended it. */
 static void rest(World *w) {
@@ -37,7 +47,7 @@ static void rest(World *w) {
                 world_run(w, QUIET / 20);
 }
 
-static void play(World *w, Work *work, Mirror *mirror, Faults *f, const Options *o) {
+static void play(World *w, Work *work, Mirror *mirror, Coverage *coverage, Faults *f, const Options *o) {
         work_begin(w);
         world_run(w, SECOND);
         for (unsigned i = 0; !o->no_faults && i < w->n_machines; i++)
@@ -49,6 +59,8 @@ static void play(World *w, Work *work, Mirror *mirror, Faults *f, const Options 
                         faults_make(f);
                 else if (w->policy)
                         work_call(work);
+                if (w->policy && coverage)
+                        coverage_pool(coverage, policy_pool(w->policy));
                 if (w->policy && i % CHECK_EVERY == 0)
                         world_check(w);
         }
@@ -73,18 +85,21 @@ static void play(World *w, Work *work, Mirror *mirror, Faults *f, const Options 
 /* One history; what it comes to. */
 static uint64_t prove(const Options *o, uint64_t seed, bool again, Totals *t) {
         Audit *audit = audit_new(again ? NULL : stdout);
+        Readers readers = {.audit = audit, .coverage = again || o->script ? NULL : t->coverage};
         Dice dice = {.state = seed};
         unsigned hosts = o->script ? script_hosts(o->script) : (unsigned) (o->hosts ?: chance_between(&dice, 2, MACHINES_MAX));
-        World *w = world_new(seed, hosts, o->print && !again ? stdout : NULL, audit_line, audit);
+        World *w = world_new(seed, hosts, o->print && !again ? stdout : NULL, on_line, &readers);
         Mirror *mirror = o->script && !script_is_mirrored(o->script) ? NULL : mirror_new(w);
-        Work *work = work_new(w, mirror, t->methods);
+        Work *work = work_new(w, mirror, again ? t->methods_again : t->methods);
         Faults f = {.world = w};
         uint64_t hash;
 
+        w->net.claimed = inventory_seen;
+        w->net.claimed_userdata = w;
         if (o->script)
                 script_play(o->script, w, mirror);
         else
-                play(w, work, mirror, &f, o);
+                play(w, work, mirror, readers.coverage, &f, o);
         hash = w->history.hash;
         if (!again) {
                 if (audit_broken(audit) > 0)
@@ -110,20 +125,6 @@ static double seconds(void) {
         return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
 
-static void report(const Totals *t, double took) {
-        uint64_t faults = 0;
-
-        for (size_t i = 0; i < _FAULT_MAX; i++)
-                faults += t->faults[i];
-        printf("histories: %" PRIu64 "\ncalls: %" PRIu64 " (%.0f a minute)\n", t->histories, t->calls,
-                (double) t->calls * 60 / took);
-        printf("faults: %" PRIu64 " (%.0f a minute)\n", faults, (double) faults * 60 / took);
-        for (size_t i = 0; i < _FAULT_MAX; i++)
-                printf("    %s: %" PRIu64 "\n", fault_to_string((Fault) i), t->faults[i]);
-        printf("events: %" PRIu64 "\nhistories that differ when played again: %" PRIu64 "\nbroken: %" PRIu64 "\n",
-                t->lines, t->changed, t->broken);
-}
-
 static int read_options(int argc, char **argv, Options *o) {
         static const struct option options[] = {
                 {"seed", required_argument, NULL, 's'},
@@ -134,6 +135,7 @@ static int read_options(int argc, char **argv, Options *o) {
                 {"print", no_argument, NULL, 'p'},
                 {"twice", no_argument, NULL, '2'},
                 {"no-faults", no_argument, NULL, 'f'},
+                {"require-all", no_argument, NULL, 'a'},
                 {"script", required_argument, NULL, 'x'},
                 {},
         };
@@ -147,6 +149,7 @@ static int read_options(int argc, char **argv, Options *o) {
                 o->print |= c == 'p';
                 o->twice |= c == '2';
                 o->no_faults |= c == 'f';
+                o->require_all |= c == 'a';
                 if (c == 'x' && script_read(optarg, &o->script) < 0)
                         return -EINVAL;
                 if (c == 'x')
@@ -159,18 +162,17 @@ int main(int argc, char **argv) {
         Options o = {.seed = 1, .seeds = 1, .events = 400};
         double began = seconds();
         Totals totals = {};
+        size_t n_missing;
 
         if (read_options(argc, argv, &o) < 0) {
                 fprintf(stderr, "Usage: xenvgpu-prove [--seed S] [--seeds N] [--events N] [--hosts 2..16] "
-                                "[--minutes N] [--print] [--twice] [--no-faults] [--script FILE]\n");
+                                "[--minutes N] [--print] [--twice] [--no-faults] [--require-all] [--script FILE]\n");
                 return 2;
         }
         log_setup("xenvgpu-prove", LOG_CRIT);
-        totals.methods = calloc(work_n_methods(), sizeof(MethodCount));
-        if (!totals.methods)
-                abort();
-        if (work_check_methods(stderr) > 0)
+        if (work_check_methods(stderr) + coverage_check_page(stderr) > 0)
                 return 1;
+        totals_init(&totals);
         for (uint64_t i = 0; o.minutes ? seconds() - began < 60.0 * (double) o.minutes : i < o.seeds; i++) {
                 uint64_t first = prove(&o, o.seed + i, /* again= */ false, &totals);
 
@@ -179,7 +181,8 @@ int main(int argc, char **argv) {
                         totals.changed++;
                 }
         }
-        report(&totals, seconds() - began);
+        n_missing = report(&totals, seconds() - began, /* whole= */ !o.script);
+        totals_done(&totals);
         script_free(o.script);
-        return totals.broken > 0 || totals.changed > 0;
+        return totals.broken > 0 || totals.changed > 0 || (o.require_all && n_missing > 0);
 }

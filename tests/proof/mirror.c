@@ -94,6 +94,20 @@ static void forget_all(Mirror *m) {
         }
 }
 
+/* How a job goes on, and what else is worth a line. */
+static void say_told(Mirror *m, const Object *o, const Property *p, const char *value) {
+        _cleanup_free_ char *word = strdup(value);
+
+        for (char *c = word; c && *c; c++)
+                if (*c == ' ')
+                        *c = '-';
+        if (o->class == CLASS_JOB && streq(p->name, "Stage"))
+                history_add(&m->world->history, "policyd tells job=%s stage=%s", UUID_TEXT(&o->id), strempty(word));
+        else if ((o->class == CLASS_HOST && streq(p->name, "MemoryFree")) || (o->class == CLASS_RESERVATION && streq(p->name, "Count")))
+                history_add(&m->world->history, "policyd tells %s=%s property=%s", object_class_to_string(o->class),
+                        UUID_TEXT(&o->id), p->name);
+}
+
 static void add(Mirror *m, const Object *o) {
         const Property *p = class_properties(o->class);
         Entry *e = calloc(1, sizeof(*e));
@@ -104,6 +118,8 @@ static void add(Mirror *m, const Object *o) {
         *e = (Entry){.class = o->class, .id = o->id, .values = calloc(n + 1, sizeof(char *))};
         for (size_t i = 0; i < n; i++)
                 e->values[i] = value_of(o, &p[i]);
+        for (size_t i = 0; i < n && o->is_new; i++)
+                say_told(m, o, &p[i], e->values[i]);
         if (hashmap_put(m->entries[o->class], &e->id, e) < 0)
                 abort();
         m->n[o->class]++;
@@ -139,6 +155,7 @@ static void update(Mirror *m, const Object *o) {
                         continue;
                 free(e->values[i]);
                 e->values[i] = value_of(o, &p[i]);
+                say_told(m, o, &p[i], e->values[i]);
         }
 }
 

@@ -33,6 +33,8 @@ typedef struct Net {
         Message *messages;
         bool dead; /* policyd died in this turn of the loop: what it sends now it does not send */
         uint64_t connections, calls, serials;
+        void (*claimed)(const Machine *m, const Inventory *inventory, void *userdata); /* before policyd takes it over; or NULL */
+        void *claimed_userdata;
         struct NetWay {
                 uint64_t delay[2]; /* up to which each message is later: to policyd, to the host */
                 bool closed;       /* nothing can connect */

@@ -26,10 +26,32 @@ static struct json_object *parse(World *w, const char *what, const char *text) {
         return o;
 }
 
+/* Reasons that an answer gives, each once. */
+static void say_codes(World *w, const char *text) {
+        uint64_t said = 0;
+
+        for (const char *at = strstr(text, "\"code\":\""); at; at = strstr(at, "\"code\":\"")) {
+                char word[64];
+                size_t n;
+
+                at += strlen("\"code\":\"");
+                n = MIN_OF(strcspn(at, "\""), sizeof(word) - 1);
+                memcpy(word, at, n);
+                word[n] = '\0';
+                for (ErrorCode code = ERROR_NONE + 1; code < _ERROR_MAX; code++)
+                        if (streq(word, error_code_word(code)) && !(said >> code & 1)) {
+                                said |= UINT64_C(1) << code;
+                                history_add(&w->history, "reader is-told code=%s", word);
+                        }
+        }
+}
+
 int read_answer(World *w, const char *what, int r, char *answer) {
         _cleanup_free_ char *text = answer;
         _cleanup_json_ struct json_object *o = text ? parse(w, what, text) : NULL;
 
+        if (text)
+                say_codes(w, text);
         return r;
 }
 

@@ -30,6 +30,10 @@ static bool is_other(Hostd *h) {
         return streq(host_get_claimed_by(h), OTHER_POOL) || streq(host_get_claimed_by(h), ODD_POOL);
 }
 
+static const char *claim_of(const Hostd *h) {
+        return !*host_get_claimed_by(h) ? "free" : *host_get_claimer(h) ? "held" : "away";
+}
+
 static void new_uuid(Machine *m, char ret[static UUID_TEXT_MAX]) {
         Uuid id;
 
@@ -50,7 +54,7 @@ static int start(Machine *m, Hostd *h, uint64_t dice, const char *prefix, Refusa
                     "\"max_vcpus\":1}}},\"vgpus\":[],\"pcis\":[]%s",
                     host_get_epoch(h) - (dice % 4 == 1), token, vm, dice % 16 == 2 ? "" : "}") < 0)
                 abort();
-        history_add(m->history, "%s of=%s other-vm=%s", prefix, m->name, vm);
+        history_add(m->history, "%s of=%s claim=%s other-vm=%s", prefix, m->name, claim_of(h), vm);
         return host_start_vm(h, is_other(h) ? OTHER_NAME : ":2.2", order, refusal);
 }
 
@@ -63,7 +67,7 @@ static int stop(Machine *m, Hostd *h, uint64_t dice, const char *prefix, Refusal
         if (asprintf(&order, "{\"version\":1,\"epoch\":%" PRIu64 ",\"token\":\"%s\",\"uuid\":\"%s\",\"force\":%s}",
                     host_get_epoch(h), token, vm, dice % 2 ? "true" : "false") < 0)
                 abort();
-        history_add(m->history, "%s of=%s", prefix, m->name);
+        history_add(m->history, "%s of=%s claim=%s", prefix, m->name, claim_of(h));
         return host_stop_vm(h, is_other(h) ? OTHER_NAME : ":2.2", order, refusal);
 }
 
@@ -97,7 +101,7 @@ int stranger_call(Machine *m, StrangerCall what, uint64_t dice, const char *pref
                 return start(m, h, dice, prefix, refusal);
         if (h && what == STRANGER_STOP)
                 return stop(m, h, dice, prefix, refusal);
-        history_add(m->history, "%s of=%s", prefix, m->name);
+        history_add(m->history, "%s of=%s claim=%s", prefix, m->name, h ? claim_of(h) : "none");
         if (!h)
                 return -ENOTCONN;
         switch (what) {

@@ -67,7 +67,11 @@ PERFORM(enable_host, Host, return hosts_set_enabled(p, o, true, refusal);)
 PERFORM(disable_host, Host, return hosts_set_enabled(p, o, false, refusal);)
 PERFORM(reconnect, Host, return hosts_reconnect(p, o, refusal);)
 
-PERFORM(declare_dead, Host, return hosts_declare_dead(p, o, refusal);)
+PERFORM(declare_dead, Host,
+        size_t booked = o->vms.n; int r = hosts_declare_dead(p, o, refusal);
+        if (r >= 0 && refusal->code == ERROR_NONE && booked > 0)
+                history_add(&c->world->history, "operator declares-dead booked=%zu", booked);
+        return r;)
 
 /* PGPU */
 

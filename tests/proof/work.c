@@ -455,10 +455,22 @@ static void repeat(Work *work) {
         arguments_done(&other);
 }
 
+/* Rarely of an object of which there is none yet: then rather a VM is made. */
+static const Method *instead(Work *work, const Method *m) {
+        for (const char *at = m->takes; *at; at++)
+                if (*at >= 'a' && class_of_letter(*at) >= 0 && policy_pool(work->world->policy)->objects[class_of_letter(*at)].n == 0 &&
+                        !chance(&work->world->dice, 50))
+                        for (const Method *vm = work_methods; vm->interface; vm++)
+                                if (streq(vm->name, "CreateVM"))
+                                        return vm;
+        return m;
+}
+
 static void call_new(Work *work, const Method *m) {
         Dice *d = &work->world->dice;
         Arguments a = {};
 
+        m = instead(work, m);
         choose(work, m, &a);
         if (m->flags & METHOD_KEYED && chance(d, 200)) {
                 uint32_t uid = chance(d, 500) ? 1000 : 0;

@@ -31,8 +31,8 @@ static void on_job_removed(const Job *j, const char *result, void *userdata) {
         World *w = userdata;
 
         if (!w->crashing)
-                history_add(&w->history, "policyd job=%s ended result=%s code=%s", UUID_TEXT(&j->object.id), result,
-                        j->error ? error_code_word(j->error) : "none");
+                history_add(&w->history, "policyd job=%s ended operation=%s result=%s code=%s", UUID_TEXT(&j->object.id),
+                        j->operation, result, j->error ? error_code_word(j->error) : "none");
 }
 
 static void on_rebuilt(void *userdata) {
@@ -91,6 +91,7 @@ void world_crash_policyd(World *w) {
 static void on_undecided(void *userdata) {
         World *w = userdata;
 
+        history_add(&w->history, "policyd undecided");
         w->crashing = w->undecided = w->history.muted = w->net.dead = true;
 }
 
