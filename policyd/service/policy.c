@@ -285,7 +285,10 @@ static void note_differences(Policy *p, const Pool *old) {
         for (ObjectClass c = 0; c < _CLASS_MAX; c++)
                 for_each(Object, o, &p->batch.pool->objects[c]) {
                         const Object *before = pool_get(old, c, &o->id);
-                        uint64_t bits = property_differences(before, o) | (before ? before->changed : 0);
+                        /* One that is gone was removed by the failed batch; the end of a job was announced before. */
+                        uint64_t bits = before                    ? property_differences(before, o) | before->changed :
+                                c == CLASS_JOB ? 0 :
+                                                 property_differences(NULL, o);
 
                         if (bits)
                                 pool_touch(p->batch.pool, o, bits, /* store= */ false);
