@@ -133,20 +133,26 @@ static const CheckReport *report_of(const Check *c, const Host *h) {
         return NULL;
 }
 
+/* The host that runs it for the pool, and has told so since its last inventory. */
+static const Host *other_host(const Check *c, const CheckReport *report, const Vm *vm) {
+        const Host *h = vm ? vm->resident_on : NULL;
+        const CheckReport *other = h && h != report->host ? report_of(c, h) : NULL;
+
+        return other && !reports(other, &vm->object.id) ? h : NULL;
+}
+
 static void look_twice(Check *c, const CheckReport *report, const InventoryVm *run, HashMap *first) {
         const CheckReport *before = hashmap_get(first, &run->uuid);
         const Vm *vm = pool_get(c->pool, CLASS_VM, &run->uuid);
-        int r = 0;
+        const Host *other = before && before != report ? before->host : other_host(c, report, vm);
 
         if (uuid_is_null(&run->uuid))
                 return;
-        if (!before)
-                r = hashmap_put(first, &run->uuid, (void *) report);
-        else if (before != report)
+        if (other)
                 check_found(c, vm, "%s%s%s runs on host '%s' and on host '%s'", vm ? "" : "VM '", vm ? "" : run->name_label,
-                        vm ? "" : "'", before->host->name_label, report->host->name_label);
-        if (r < 0)
-                c->findings->error = r;
+                        vm ? "" : "'", other->name_label, report->host->name_label);
+        if (!before && hashmap_put(first, &run->uuid, (void *) report) < 0)
+                c->findings->error = -ENOMEM;
 }
 
 /* The first host of each VM is kept, and compared with each other one. */

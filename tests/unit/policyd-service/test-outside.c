@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#include "policyd/check/check.h"
+
 static const Host *where(const Vm *vm) {
         return vm->resident_on ?: vm->scheduled_on;
 }
@@ -82,12 +84,23 @@ static Pgpu *pgpu_at(World *w, const char *host, const char *pci) {
         return NULL;
 }
 
-static void check_pool(World *w) {
+static void expect_sound(World *w) {
         char buf[512];
         const char *wrong = pool_check(policy_pool(w->policy), buf, sizeof(buf));
 
         if (wrong)
                 fail_msg("%s", wrong);
+}
+
+/* The words of what the checker finds, in its order. */
+static void expect_findings(World *w, const char *expected) {
+        _cleanup_findings_ Findings f = {};
+        _cleanup_strbuf_ StrBuf words = {};
+
+        assert_int_equal(policy_find_faults(w->policy, &f), 0);
+        for (size_t i = 0; i < f.n; i++)
+                strbuf_addf(&words, "%s%s", i > 0 ? " " : "", f.items[i].invariant);
+        assert_string_equal(strempty(words.text), expected);
 }
 
 /* Of what there is on the PGPU "0000:07:00.0" of alpha. */
@@ -97,7 +110,7 @@ static void expect_room(World *w, uint32_t k100, uint32_t k140q, uint32_t passth
         assert_int_equal(pgpu_capacity(g, world_type(w, "GRID K100")), k100);
         assert_int_equal(pgpu_capacity(g, world_type(w, "GRID K140Q")), k140q);
         assert_int_equal(pgpu_capacity(g, world_type(w, "passthrough")), passthrough);
-        check_pool(w);
+        expect_sound(w);
 }
 
 /* By its type: another of that type joins, others and the whole do not; and over restarts, until it ends. */
@@ -164,7 +177,7 @@ static void a_start_goes_beside_what_is_not_of_the_pool(void **state) {
         assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NONE);
         world_run(w);
         assert_string_not_equal(PCI_TEXT(&world_vgpu(w, &vm, 0)->resident_on->pci), "0000:07:00.0");
-        check_pool(w);
+        expect_sound(w);
 
         /* Two whole ones are left, and the third is refused by the dry run as by the start, with his name. */
         for (unsigned i = 0; i < 3; i++) {
@@ -307,6 +320,7 @@ static void a_vm_that_runs_twice_is_told(void **state) {
                 expect_problem(
                         world_host(w, "beta")->problems, "'desk-1' runs here and on host alpha too", &vm);
                 expect_room(w, 7, 0, 0);
+                expect_findings(w, "twice agree");
                 if (i == 0)
                         world_crash(w);
         }
@@ -320,6 +334,7 @@ static void a_vm_that_runs_twice_is_told(void **state) {
         assert_null(world_host(w, "alpha")->problems[0]);
         assert_null(world_host(w, "beta")->problems[0]);
         expect_room(w, 7, 0, 0);
+        expect_findings(w, "");
         assert_int_equal(world_shutdown(w, &vm, true, NULL), ERROR_NONE);
         world_run(w);
         assert_string_equal(world_vm_state(w, &vm), "halted");
@@ -398,6 +413,7 @@ static void an_outsider_is_told(void **state) {
         world_run(w);
         assert_non_null(world_host(w, "alpha")->problems[0]);
         assert_non_null(strstr(world_host(w, "alpha")->problems[0], "'outsider' (06000000-"));
+        expect_findings(w, "");
         fake_vm_ends(h, &outsider, "poweroff", NULL);
         world_run(w);
         assert_null(world_host(w, "alpha")->problems[0]);
