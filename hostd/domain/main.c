@@ -14,7 +14,7 @@
 #include "hostd/domain/domain.h"
 #include "hostd/helper/native-driver.h"
 #include "hostd/helper/passthrough.h"
-#include "hostd/helper/process-watch.h"
+#include "common/daemon/process-watch.h"
 #include "hostd/helper/virtual-function.h"
 #include "hostd/libxl/libxl-assign.h"
 #include "hostd/libxl/libxl-dump.h"

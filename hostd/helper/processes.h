@@ -8,7 +8,7 @@
  */
 
 #include "hostd/helper/helper-process.h"
-#include "hostd/helper/process-watch.h"
+#include "common/daemon/process-watch.h"
 
 typedef struct Processes Processes;
 

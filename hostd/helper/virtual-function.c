@@ -19,7 +19,7 @@
 #include "common/io/file.h"
 #include "common/io/command.h"
 #include "hostd/helper/pci-function.h"
-#include "hostd/helper/process-watch.h"
+#include "common/daemon/process-watch.h"
 #include "hostd/helper/virtual-function.h"
 #include "hostd/run/json-file.h"
 #include "hostd/run/run-record.h"

@@ -8,7 +8,7 @@
 #include "hostd/hypervisor/operation.h"
 #include "hostd/libxl/libxl-loop.h"
 #include "hostd/helper/passthrough.h"
-#include "hostd/helper/process-watch.h"
+#include "common/daemon/process-watch.h"
 #include "hostd/run/xenstore.h"
 
 struct xendevicemodel_handle;

@@ -12,7 +12,7 @@
 
 #include "common/json/json-get.h"
 #include "hostd/helper/folder-watch.h"
-#include "hostd/helper/process-watch.h"
+#include "common/daemon/process-watch.h"
 #include "hostd/hypervisor/emulator-watch.h"
 #include "hostd/hypervisor/operation.h"
 #include "hostd/run/xenstore.h"

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "hostd/helper/helper-process.h"
-#include "hostd/helper/process-watch.h"
+#include "common/daemon/process-watch.h"
 
 #define ROUNDS 20
 

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 
 #include "common/base/text.h"
-#include "hostd/helper/process-watch.h"
+#include "common/daemon/process-watch.h"
 
 struct ProcessWatch {
         ProcessId id;
