@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/epoll.h>
 #include <sys/stat.h>
 
 #include "common/daemon/log.h"
@@ -129,47 +128,8 @@ static size_t kill_rest(Programs *p, const char *folder) {
         return n;
 }
 
-struct ProgramWatch {
-        int fd;
-        sd_event_source *source;
-        void (*ended)(void *userdata);
-        void *userdata;
-};
-
-static ProgramWatch *unwatch(ProgramWatch *w) {
-        if (!w)
-                return NULL;
-        sd_event_source_disable_unref(w->source);
-        safe_close(w->fd);
-        free(w);
-        return NULL;
-}
-
-static int on_end(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        ProgramWatch *w = userdata;
-
-        /* The function that is called removes the watch. */
-        (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        w->ended(w->userdata);
-        return 0;
-}
-
-static int watch(Programs *p, const ProcessId *process, void (*ended)(void *userdata), void *userdata,
-        ProgramWatch **ret) {
-        ProgramWatch *w;
-        int r;
-
-        w = calloc(1, sizeof(*w));
-        if (!w)
-                return -ENOMEM;
-        *w = (ProgramWatch){.fd = process_open(process), .ended = ended, .userdata = userdata};
-        r = w->fd < 0 ? w->fd : sd_event_add_io(p->context, &w->source, w->fd, EPOLLIN, on_end, w);
-        if (r < 0) {
-                (void) unwatch(w);
-                return r;
-        }
-        *ret = w;
-        return 0;
+static int watch(Programs *p, const ProcessId *process, ProcessEnded ended, void *userdata, ProcessWatch **ret) {
+        return process_watch_new(p->context, process, ended, userdata, ret);
 }
 
 /* The connection to the program. */
@@ -192,7 +152,7 @@ static const ProgramsOps ops = {
         .kill = kill_process,
         .kill_rest = kill_rest,
         .watch = watch,
-        .unwatch = unwatch,
+        .unwatch = process_watch_free,
         .connect = connect_line,
         .send_stop = run_link_send_stop,
         .disconnect = run_link_close,

@@ -10,11 +10,11 @@
  * folder is that of a VM, below Programs.folder.
  */
 
+#include "common/daemon/process-watch.h"
 #include "hostd/run/run-record.h"
 #include "hostd/vm/run-link.h"
 
 typedef struct Programs Programs;
-typedef struct ProgramWatch ProgramWatch;
 
 typedef void (*ProgramFolderVisitor)(const Uuid *vm, const char *folder, void *userdata);
 
@@ -34,10 +34,9 @@ typedef struct ProgramsOps {
         void (*kill)(Programs *p, const ProcessId *process);
         /* Of the VM, as its folder tells, beside its program; how many were still there. */
         size_t (*kill_rest)(Programs *p, const char *folder);
-        /* ended() is called once. -ESRCH: it is gone already. */
-        int (*watch)(Programs *p, const ProcessId *process, void (*ended)(void *userdata), void *userdata,
-                ProgramWatch **ret);
-        ProgramWatch *(*unwatch)(ProgramWatch *watch); /* NULL is fine */
+        /* As process_watch_new() and process_watch_free(). */
+        int (*watch)(Programs *p, const ProcessId *process, ProcessEnded ended, void *userdata, ProcessWatch **ret);
+        ProcessWatch *(*unwatch)(ProcessWatch *watch);
 
         /* The connection to the program. */
         int (*connect)(Programs *p, const char *folder, const RunLinkHandlers *handlers, void *userdata,

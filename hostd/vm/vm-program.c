@@ -104,7 +104,7 @@ void vm_begin(HostVm *vm) {
 
 /* 2. It runs; its end is watched from here on. */
 
-static void on_program_end(void *userdata) {
+static void on_program_end(int status, void *userdata) {
         program_is_gone(userdata);
 }
 

@@ -96,7 +96,7 @@ struct HostVm {
         char *given_up;      /* why its program could not be kept running: it ends as failed with this sentence */
         RunLink *link;
         ProcessId program;
-        ProgramWatch *program_watch;     /* its end */
+        ProcessWatch *program_watch;     /* its end */
         LoopTimer *timer;                /* connects again, starts the program again, or looks for its exit: by the phase */
         void (*then)(HostVm *vm);        /* when it rings */
         uint64_t delay, waiting_since;   /* of the tries to connect: µs, and CLOCK_MONOTONIC µs */

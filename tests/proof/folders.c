@@ -204,41 +204,10 @@ static size_t kill_rest(Programs *p, const char *path) {
         return n;
 }
 
-struct ProgramWatch {
-        ProcessWatch *watch;
-        void (*ended)(void *userdata);
-        void *userdata;
-};
-
-static void on_program_end(int status, void *userdata) {
-        ProgramWatch *w = userdata;
-
-        w->ended(w->userdata);
-}
-
-static int watch(Programs *p, const ProcessId *id, void (*ended)(void *userdata), void *userdata, ProgramWatch **ret) {
+static int watch(Programs *p, const ProcessId *id, ProcessEnded ended, void *userdata, ProcessWatch **ret) {
         Machine *m = machine_of(p);
-        ProgramWatch *w = calloc(1, sizeof(*w));
-        int r;
 
-        if (!w)
-                return -ENOMEM;
-        *w = (ProgramWatch){.ended = ended, .userdata = userdata};
-        r = process_watch(m, m->inside->parts.loop, id, on_program_end, w, &w->watch);
-        if (r < 0) {
-                free(w);
-                return r;
-        }
-        *ret = w;
-        return 0;
-}
-
-static ProgramWatch *unwatch(ProgramWatch *w) {
-        if (w) {
-                process_unwatch(w->watch);
-                free(w);
-        }
-        return NULL;
+        return process_watch(m, m->inside->parts.loop, id, ended, userdata, ret);
 }
 
 /* The socket */
@@ -411,7 +380,7 @@ const ProgramsOps guest_programs = {
         .kill = kill_process,
         .kill_rest = kill_rest,
         .watch = watch,
-        .unwatch = unwatch,
+        .unwatch = process_unwatch,
         .connect = connect_line,
         .send_stop = send_stop,
         .disconnect = disconnect,
