@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "common/base/parse.h"
+#include "common/base/strlist.h"
 #include "hostd/core/order-check.h"
 
 #define GUEST_DEVICE_MAX 20
@@ -63,22 +64,23 @@ static bool is_nvidia(const HostType *t) {
 
 static bool type_is_meant(const HostType *t, const OrderGpu *gpu, bool whole_path) {
         switch (gpu->kind) {
-        case ORDER_GPU_NVIDIA:
+        case TYPE_NVIDIA:
                 if (!is_nvidia(t))
                         return false;
                 if (gpu->config_file)
                         return t->config_file && config_file_is(gpu->config_file, t->config_file, whole_path);
                 return gpu->type_id && t->type_id && streq(gpu->type_id, t->type_id);
-        case ORDER_GPU_GVT_G:
+        case TYPE_GVT_G:
                 return t->implementation == TYPE_GVT_G && t->low_gm_sz == gpu->low_gm_sz &&
                        t->high_gm_sz == gpu->high_gm_sz && t->fence_sz == gpu->fence_sz;
-        case ORDER_GPU_MXGPU:
+        case TYPE_MXGPU:
                 return t->implementation == TYPE_MXGPU && t->framebuffer_size == gpu->framebufferbytes &&
                        t->vgpus_per_pgpu == gpu->vgpus_per_pgpu;
-        case ORDER_GPU_PCI:
+        case TYPE_PASSTHROUGH:
                 return t->implementation == TYPE_PASSTHROUGH;
-        case _ORDER_GPU_KIND_MAX:
-        case _ORDER_GPU_KIND_INVALID:
+        case TYPE_NVIDIA_SRIOV:
+        case _VGPU_IMPLEMENTATION_MAX:
+        case _VGPU_IMPLEMENTATION_INVALID:
                 break;
         }
         return false;
@@ -158,7 +160,7 @@ static int check_numbers(OrderCheck *c, size_t i) {
         const OrderGpu *gpu = &c->request->gpus[i];
         uint32_t number;
 
-        if (gpu->kind != ORDER_GPU_PCI &&
+        if (gpu->kind != TYPE_PASSTHROUGH &&
                 (parse_u32(strempty(gpu->device), &number) < 0 || number > GUEST_DEVICE_MAX))
                 return refusal_made(c->refusal, ERROR_INVALID_DEVICE,
                         "VGPU device '%s' is not a number from 0 to %d.", strempty(gpu->device),
@@ -167,12 +169,12 @@ static int check_numbers(OrderCheck *c, size_t i) {
         for (size_t j = 0; j < i; j++) {
                 const OrderGpu *other = &c->request->gpus[j];
 
-                if ((gpu->kind == ORDER_GPU_PCI) != (other->kind == ORDER_GPU_PCI))
+                if ((gpu->kind == TYPE_PASSTHROUGH) != (other->kind == TYPE_PASSTHROUGH))
                         continue;
-                if (gpu->kind == ORDER_GPU_PCI && pci_address_compare(&gpu->address, &other->address) == 0)
+                if (gpu->kind == TYPE_PASSTHROUGH && pci_address_compare(&gpu->address, &other->address) == 0)
                         return refusal_made(c->refusal, ERROR_DEVICE_ALREADY_EXISTS,
                                 "The order names PCI function %s twice.", PCI_TEXT(&gpu->address));
-                if (gpu->kind != ORDER_GPU_PCI && streq(gpu->device, other->device))
+                if (gpu->kind != TYPE_PASSTHROUGH && streq(gpu->device, other->device))
                         return refusal_made(c->refusal, ERROR_DEVICE_ALREADY_EXISTS,
                                 "The order has two VGPUs with device %s; each needs its own number.",
                                 gpu->device);
@@ -186,7 +188,7 @@ static int check_companion(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu) {
         for (size_t i = 0; i < c->request->n_gpus; i++) {
                 const OrderGpu *other = &c->request->gpus[i];
 
-                if (other->kind == ORDER_GPU_PCI && pci_address_compare(&other->address, &p->address) == 0)
+                if (other->kind == TYPE_PASSTHROUGH && pci_address_compare(&other->address, &p->address) == 0)
                         return 0;
         }
         return refusal_made(c->refusal, ERROR_VM_REQUIRES_GPU,
@@ -208,7 +210,7 @@ static int refuse_unsupported(OrderCheck *c, const Pgpu *p, const char *identifi
 
 static int refuse_unknown_type(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu) {
         switch (gpu->kind) {
-        case ORDER_GPU_NVIDIA:
+        case TYPE_NVIDIA:
                 if (!gpu->config_file && !gpu->type_id)
                         return refusal_made(c->refusal, ERROR_INVALID_RECORD,
                                 "The Nvidia VGPU for PGPU %s has neither config_file nor type_id.",
@@ -218,21 +220,22 @@ static int refuse_unknown_type(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu
                         "file must be installed and the host rescanned.",
                         gpu->config_file ? "the config file" : "type_id",
                         gpu->config_file ? gpu->config_file : gpu->type_id, PCI_TEXT(&p->address));
-        case ORDER_GPU_GVT_G:
+        case TYPE_GVT_G:
                 return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
                         "No GVT-g type of this host has low_gm_sz %" PRIu64 ", high_gm_sz %" PRIu64
                         " and fence_sz %" PRIu64
                         ", which the order wants on PGPU %s; the list of GVT-g types must have it.",
                         gpu->low_gm_sz, gpu->high_gm_sz, gpu->fence_sz, PCI_TEXT(&p->address));
-        case ORDER_GPU_MXGPU:
+        case TYPE_MXGPU:
                 return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
                         "No MxGPU type of this host has %" PRIu64 " bytes of frame buffer and %" PRIu64
                         " VGPUs for each PGPU, which the order wants on PGPU %s; the list of MxGPU types "
                         "must have it.",
                         gpu->framebufferbytes, gpu->vgpus_per_pgpu, PCI_TEXT(&p->address));
-        case ORDER_GPU_PCI:
-        case _ORDER_GPU_KIND_MAX:
-        case _ORDER_GPU_KIND_INVALID:
+        case TYPE_PASSTHROUGH:
+        case TYPE_NVIDIA_SRIOV:
+        case _VGPU_IMPLEMENTATION_MAX:
+        case _VGPU_IMPLEMENTATION_INVALID:
                 break;
         }
         return refuse_unsupported(c, p, PASSTHROUGH_IDENTIFIER, PASSTHROUGH_NAME);
@@ -277,14 +280,14 @@ static int check_gpu(OrderCheck *c, size_t i) {
                 return r;
 
         p = pgpu_find(c->view->pgpus, c->view->n_pgpus, &gpu->address);
-        if (!p && gpu->kind == ORDER_GPU_PCI) {
+        if (!p && gpu->kind == TYPE_PASSTHROUGH) {
                 p = pgpu_find_by_function(c->view->pgpus, c->view->n_pgpus, &gpu->address);
                 if (p)
                         return check_companion(c, p, gpu);
         }
         if (!p)
                 return refusal_made(c->refusal,
-                        gpu->kind == ORDER_GPU_PCI ? ERROR_VM_REQUIRES_GPU : ERROR_VM_REQUIRES_VGPU,
+                        gpu->kind == TYPE_PASSTHROUGH ? ERROR_VM_REQUIRES_GPU : ERROR_VM_REQUIRES_VGPU,
                         "This host has no PGPU at %s; has the card moved or gone?", PCI_TEXT(&gpu->address));
         if (p->is_lost)
                 return refusal_made(c->refusal, ERROR_PGPU_UNHEALTHY,
@@ -292,7 +295,7 @@ static int check_gpu(OrderCheck *c, size_t i) {
                         "card is well again, rescan the host.",
                         PCI_TEXT(&p->address));
 
-        if ((gpu->kind == ORDER_GPU_PCI || gpu->kind == ORDER_GPU_MXGPU) && !pci_address_is_xens(&p->address))
+        if ((gpu->kind == TYPE_PASSTHROUGH || gpu->kind == TYPE_MXGPU) && !pci_address_is_xens(&p->address))
                 return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
                         "Nothing of PGPU %s can be passed through: its PCI domain has more than the 16 bits that Xen "
                         "has for it. Take the card off the controller that hides it (Intel's VMD, in the firmware's "
@@ -315,10 +318,10 @@ static int check_together(OrderCheck *c) {
         size_t n = 0, alone = SIZE_MAX;
 
         for (size_t i = 0; i < q->n_gpus; i++) {
-                if (q->gpus[i].kind == ORDER_GPU_PCI)
+                if (q->gpus[i].kind == TYPE_PASSTHROUGH)
                         continue;
                 n++;
-                if (q->gpus[i].kind != ORDER_GPU_NVIDIA)
+                if (q->gpus[i].kind != TYPE_NVIDIA)
                         alone = i;
         }
         if (n < 2 || alone == SIZE_MAX)
@@ -326,15 +329,8 @@ static int check_together(OrderCheck *c) {
         return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE,
                 "VM '%s' has %zu VGPUs, and the %s one at device %s stands in a VM alone; give the others to "
                 "another VM.",
-                q->name_label, n, q->gpus[alone].kind == ORDER_GPU_GVT_G ? "GVT-g" : "MxGPU",
+                q->name_label, n, q->gpus[alone].kind == TYPE_GVT_G ? "GVT-g" : "MxGPU",
                 q->gpus[alone].device);
-}
-
-static bool is_taken(const OrderCheck *c, const char *function) {
-        for (const char *const *t = c->view->taken; t && *t; t++)
-                if (streq(*t, function))
-                        return true;
-        return false;
 }
 
 /* libxl populates the memory of such an HVM guest on demand where it has less than its maximum, and then gives no device. */
@@ -342,7 +338,7 @@ static int check_functions(OrderCheck *c) {
         const OrderRequest *q = c->request;
 
         for (const char *const *f = q->functions; f && *f; f++) {
-                if (is_taken(c, *f))
+                if (strv_contains((char *const *) c->view->taken, *f))
                         return refusal_made(c->refusal, ERROR_VM_REQUIRES_PCI,
                                 "PCI function %s, which the config of VM '%s' passes through, is given to another VM "
                                 "of this host; shut that one down, or use another host.",
@@ -375,16 +371,16 @@ static int check_virtualization(OrderCheck *c) {
 
         for (size_t i = 0; i < q->n_gpus; i++) {
                 /* An MxGPU VGPU is a virtual function, which is passed through. */
-                if (q->gpus[i].kind != ORDER_GPU_PCI && q->gpus[i].kind != ORDER_GPU_MXGPU)
+                if (q->gpus[i].kind != TYPE_PASSTHROUGH && q->gpus[i].kind != TYPE_MXGPU)
                         continue;
                 if (!c->view->iommu)
                         return refusal_made(c->refusal, ERROR_VM_REQUIRES_IOMMU,
                                 "%s %s is to be passed through and this host has no IOMMU in use; enable "
                                 "VT-d or AMD-Vi in its BIOS and in Xen.",
-                                q->gpus[i].kind == ORDER_GPU_PCI ? "PGPU" : "A virtual function of PGPU",
+                                q->gpus[i].kind == TYPE_PASSTHROUGH ? "PGPU" : "A virtual function of PGPU",
                                 PCI_TEXT(&q->gpus[i].address));
                 /* For a virtual function the two are made equal when its domain is built. */
-                if (q->gpus[i].kind == ORDER_GPU_PCI && q->target_memory != q->max_memory)
+                if (q->gpus[i].kind == TYPE_PASSTHROUGH && q->target_memory != q->max_memory)
                         return refusal_made(c->refusal, ERROR_INVALID_RECORD,
                                 "VM '%s' has a target memory of %s and a maximum of %s; with passthrough "
                                 "both must be equal.",

@@ -14,18 +14,9 @@
 #include "protocol/refusal.h"
 #include "hostd/core/pgpu.h"
 
-typedef enum OrderGpuKind {
-        ORDER_GPU_NVIDIA,
-        ORDER_GPU_GVT_G,
-        ORDER_GPU_MXGPU,
-        ORDER_GPU_PCI, /* passthrough */
-        _ORDER_GPU_KIND_MAX,
-        _ORDER_GPU_KIND_INVALID = -EINVAL,
-} OrderGpuKind;
-
 typedef struct OrderGpu {
-        OrderGpuKind kind;
-        const char *device;                /* "0"; NULL for ORDER_GPU_PCI */
+        VgpuImplementation kind;           /* NVIDIA for each of its ways */
+        const char *device;                /* "0"; NULL for TYPE_PASSTHROUGH */
         PciAddress address;                /* physical_pci_address */
         const char *config_file, *type_id; /* NVIDIA: either may be NULL; config_file takes precedence */
         uint64_t low_gm_sz, high_gm_sz, fence_sz;

@@ -214,10 +214,10 @@ static int check_config_keys(const Hostd *h, const StartOrder *order, Refusal *r
 }
 
 OrderGpu order_gpu_from_record(const VgpuRecord *v) {
-        static const OrderGpuKind kinds[_VGPU_KIND_MAX] = {
-                [VGPU_KIND_NVIDIA] = ORDER_GPU_NVIDIA,
-                [VGPU_KIND_GVT_G] = ORDER_GPU_GVT_G,
-                [VGPU_KIND_MXGPU] = ORDER_GPU_MXGPU,
+        static const VgpuImplementation kinds[_VGPU_KIND_MAX] = {
+                [VGPU_KIND_NVIDIA] = TYPE_NVIDIA,
+                [VGPU_KIND_GVT_G] = TYPE_GVT_G,
+                [VGPU_KIND_MXGPU] = TYPE_MXGPU,
         };
 
         return (OrderGpu){
@@ -334,7 +334,7 @@ static int check_order(Hostd *h, const StartOrder *order, const HostType **ret_t
                 gpus[i] = order_gpu_from_record(&order->vgpus[i]);
         for (size_t i = 0; i < order->n_pcis; i++)
                 gpus[order->n_vgpus + i] =
-                        (OrderGpu){.kind = ORDER_GPU_PCI, .address = order->pcis[i].address};
+                        (OrderGpu){.kind = TYPE_PASSTHROUGH, .address = order->pcis[i].address};
 
         request = (OrderRequest){
                 .vm = order->vm.uuid,

@@ -94,9 +94,9 @@ static int answer_repeat(PlayedHost *h, const StartOrder *order, Taken *ret, Ref
 /* The last guard */
 
 static OrderGpu gpu_of_record(const VgpuRecord *v) {
-        static const OrderGpuKind kinds[_VGPU_KIND_MAX] = {[VGPU_KIND_NVIDIA] = ORDER_GPU_NVIDIA,
-                [VGPU_KIND_GVT_G] = ORDER_GPU_GVT_G,
-                [VGPU_KIND_MXGPU] = ORDER_GPU_MXGPU};
+        static const VgpuImplementation kinds[_VGPU_KIND_MAX] = {[VGPU_KIND_NVIDIA] = TYPE_NVIDIA,
+                [VGPU_KIND_GVT_G] = TYPE_GVT_G,
+                [VGPU_KIND_MXGPU] = TYPE_MXGPU};
 
         return (OrderGpu){.kind = kinds[v->kind],
                 .device = v->device,
@@ -203,7 +203,7 @@ static int check_order(const PlayedHost *h, const StartOrder *order, PlayedVm **
         for (size_t i = 0; i < order->n_vgpus; i++)
                 gpus[request.n_gpus++] = gpu_of_record(&order->vgpus[i]);
         for (size_t i = 0; i < order->n_pcis; i++)
-                gpus[request.n_gpus++] = (OrderGpu){.kind = ORDER_GPU_PCI, .address = order->pcis[i].address};
+                gpus[request.n_gpus++] = (OrderGpu){.kind = TYPE_PASSTHROUGH, .address = order->pcis[i].address};
         request.hvm = needs.hvm;
         request.memory = needs.memory;
         request.target_memory = needs.target_memory;

@@ -223,11 +223,11 @@ static int story_of_orders(void) {
         HostView view = { .pgpus = &p, .n_pgpus = 1, .types = &t, .n_types = 1, .hvm = true };
         int r;
 
-        r = check(&view, (OrderGpu){ .kind = ORDER_GPU_NVIDIA, .device = "0", .type_id = "1" }, 0);
+        r = check(&view, (OrderGpu){ .kind = TYPE_NVIDIA, .device = "0", .type_id = "1" }, 0);
         if (r >= 0)
-                r = check(&view, (OrderGpu){ .kind = ORDER_GPU_NVIDIA, .device = "0", .type_id = "1" }, 1);
+                r = check(&view, (OrderGpu){ .kind = TYPE_NVIDIA, .device = "0", .type_id = "1" }, 1);
         if (r >= 0)
-                r = check(&view, (OrderGpu){ .kind = ORDER_GPU_NVIDIA, .device = "x", .type_id = "1" }, 0);
+                r = check(&view, (OrderGpu){ .kind = TYPE_NVIDIA, .device = "x", .type_id = "1" }, 0);
         return r;
 }
 

@@ -86,14 +86,14 @@ static OrderRequest order_for(const OrderGpu *gpus, size_t n) {
 }
 
 static OrderGpu k100_on(uint8_t bus, const char *device) {
-        return (OrderGpu){ .kind = ORDER_GPU_NVIDIA,
+        return (OrderGpu){ .kind = TYPE_NVIDIA,
                 .device = device,
                 .address = ADDRESS(bus, 0),
                 .config_file = "/t/grid_k100.conf" };
 }
 
 static OrderGpu passthrough_of(uint8_t bus) {
-        return (OrderGpu){ .kind = ORDER_GPU_PCI, .address = ADDRESS(bus, 0) };
+        return (OrderGpu){ .kind = TYPE_PASSTHROUGH, .address = ADDRESS(bus, 0) };
 }
 
 /* The code; the sentence must contain part. */
@@ -145,43 +145,42 @@ static void implementations_mean_types(void **state) {
                 OrderGpu gpu;
                 const char *identifier;
         } cases[] = {
-                { { .kind = ORDER_GPU_NVIDIA,
-                          .device = "0",
-                          .address = { .bus = 0x84 },
-                          .config_file = "/t/grid_k100.conf" },
-                        K100 },
-                { { .kind = ORDER_GPU_NVIDIA,
-                          .device = "0",
-                          .address = { .bus = 0x84 },
-                          .config_file = "/t/grid_k100.conf,foo=bar" },
-                        K100 },
-                { { .kind = ORDER_GPU_NVIDIA,
-                          .device = "0",
-                          .address = { .bus = 0x84 },
-                          .config_file = "/usr/share/nvidia/vgx/grid_k100.conf" },
-                        K100 },
-                { { .kind = ORDER_GPU_NVIDIA,
-                          .device = "0",
-                          .address = { .bus = 0x84 },
-                          .config_file = "grid_k100.conf",
-                          .type_id = "12" },
-                        K100 },
-                { { .kind = ORDER_GPU_NVIDIA, .device = "20", .address = { .bus = 0x84 }, .type_id = "12" },
-                        K140Q },
-                { { .kind = ORDER_GPU_GVT_G,
-                          .device = "0",
-                          .address = { .dev = 2 },
-                          .low_gm_sz = 128,
-                          .high_gm_sz = 384,
-                          .fence_sz = 4 },
-                        GVT },
-                { { .kind = ORDER_GPU_MXGPU,
-                          .device = "0",
-                          .address = { .bus = 0x90 },
-                          .framebufferbytes = 134217728,
-                          .vgpus_per_pgpu = 4 },
-                        MX },
-                { { .kind = ORDER_GPU_PCI, .address = { .bus = 0x84 } }, PASS },
+                {{.kind = TYPE_NVIDIA,
+                         .device = "0",
+                         .address = {.bus = 0x84},
+                         .config_file = "/t/grid_k100.conf"},
+                        K100},
+                {{.kind = TYPE_NVIDIA,
+                         .device = "0",
+                         .address = {.bus = 0x84},
+                         .config_file = "/t/grid_k100.conf,foo=bar"},
+                        K100},
+                {{.kind = TYPE_NVIDIA,
+                         .device = "0",
+                         .address = {.bus = 0x84},
+                         .config_file = "/usr/share/nvidia/vgx/grid_k100.conf"},
+                        K100},
+                {{.kind = TYPE_NVIDIA,
+                         .device = "0",
+                         .address = {.bus = 0x84},
+                         .config_file = "grid_k100.conf",
+                         .type_id = "12"},
+                        K100},
+                {{.kind = TYPE_NVIDIA, .device = "20", .address = {.bus = 0x84}, .type_id = "12"}, K140Q},
+                {{.kind = TYPE_GVT_G,
+                         .device = "0",
+                         .address = {.dev = 2},
+                         .low_gm_sz = 128,
+                         .high_gm_sz = 384,
+                         .fence_sz = 4},
+                        GVT},
+                {{.kind = TYPE_MXGPU,
+                         .device = "0",
+                         .address = {.bus = 0x90},
+                         .framebufferbytes = 134217728,
+                         .vgpus_per_pgpu = 4},
+                        MX},
+                {{.kind = TYPE_PASSTHROUGH, .address = {.bus = 0x84}}, PASS},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -229,15 +228,15 @@ static void unknown_implementations_are_refused(void **state) {
         assert_int_equal(check_one(&view, gpu, "type_id '99'"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
         gpu.type_id = NULL;
         assert_int_equal(check_one(&view, gpu, "neither"), ERROR_INVALID_RECORD);
-        gpu = (OrderGpu){ .kind = ORDER_GPU_GVT_G, .device = "0", .address = { .dev = 2 }, .low_gm_sz = 64 };
+        gpu = (OrderGpu){ .kind = TYPE_GVT_G, .device = "0", .address = { .dev = 2 }, .low_gm_sz = 64 };
         assert_int_equal(check_one(&view, gpu, "low_gm_sz 64"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
-        gpu = (OrderGpu){ .kind = ORDER_GPU_MXGPU,
+        gpu = (OrderGpu){ .kind = TYPE_MXGPU,
                 .device = "0",
                 .address = ADDRESS(0x90, 0),
                 .framebufferbytes = 1,
                 .vgpus_per_pgpu = 4 };
         assert_int_equal(check_one(&view, gpu, "1 bytes"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
-        gpu = (OrderGpu){ .kind = _ORDER_GPU_KIND_INVALID, .device = "0", .address = ADDRESS(0x84, 0) };
+        gpu = (OrderGpu){ .kind = _VGPU_IMPLEMENTATION_INVALID, .device = "0", .address = ADDRESS(0x84, 0) };
         assert_int_equal(check_one(&view, gpu, "passthrough"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
         assert_int_equal(
                 check_one(&view, k100_on(0x99, "0"), "no PGPU at 0000:99:00.0"), ERROR_VM_REQUIRES_VGPU);
@@ -247,9 +246,7 @@ static void unknown_implementations_are_refused(void **state) {
 
 static void disabled_types_are_refused(void **state) {
         HostView view = host_with(NULL, 0);
-        OrderGpu gpu = {
-                .kind = ORDER_GPU_NVIDIA, .device = "0", .address = ADDRESS(0x85, 0), .type_id = "12"
-        };
+        OrderGpu gpu = {.kind = TYPE_NVIDIA, .device = "0", .address = ADDRESS(0x85, 0), .type_id = "12"};
 
         assert_int_equal(
                 check_one(&view, gpu, "not enabled on PGPU 0000:85:00.0"), ERROR_VGPU_TYPE_NOT_ENABLED);
@@ -257,7 +254,7 @@ static void disabled_types_are_refused(void **state) {
 
 static void display_device_is_not_passed_through(void **state) {
         HostView view = host_with(NULL, 0);
-        OrderGpu gpu = { .kind = ORDER_GPU_PCI, .address = { .dev = 2 } };
+        OrderGpu gpu = { .kind = TYPE_PASSTHROUGH, .address = { .dev = 2 } };
 
         assert_int_equal(check_one(&view, gpu, "system display device"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
         assert_int_equal(
@@ -296,9 +293,7 @@ static void occupant_of_a_vanished_type_takes_its_own_kind(void **state) {
                 { .pgpu = ADDRESS(0x84, 0), .identifier = "0001:nvidia,0ff2,,dead,beee", .size = 1 }
         };
         HostView view = host_with(occupants, 1);
-        OrderGpu gpu = {
-                .kind = ORDER_GPU_NVIDIA, .device = "0", .address = ADDRESS(0x84, 0), .type_id = "1"
-        };
+        OrderGpu gpu = {.kind = TYPE_NVIDIA, .device = "0", .address = ADDRESS(0x84, 0), .type_id = "1"};
 
         view.pgpus = &p;
         view.n_pgpus = 1;
@@ -329,7 +324,7 @@ static void one_order_counts_against_itself(void **state) {
         HostView view = host_with(occupants, 7);
         OrderGpu two[] = { k100_on(0x84, "0"), k100_on(0x84, "1") };
         OrderGpu mixed[] = { k100_on(0x84, "0"),
-                { .kind = ORDER_GPU_NVIDIA, .device = "1", .address = ADDRESS(0x84, 0), .type_id = "12" } };
+                { .kind = TYPE_NVIDIA, .device = "1", .address = ADDRESS(0x84, 0), .type_id = "12" } };
         OrderGpu with_pass[] = { k100_on(0x84, "0"), passthrough_of(0x84) };
         OrderGpu pass_first[] = { passthrough_of(0x84), k100_on(0x84, "0") };
 
@@ -372,7 +367,7 @@ static void passthrough_is_alone(void **state) {
 
 static void companions_travel_with_their_pgpu(void **state) {
         HostView view = host_with(NULL, 0);
-        OrderGpu both[] = { { .kind = ORDER_GPU_PCI, .address = ADDRESS(0x84, 1) }, passthrough_of(0x84) };
+        OrderGpu both[] = { { .kind = TYPE_PASSTHROUGH, .address = ADDRESS(0x84, 1) }, passthrough_of(0x84) };
         OrderRequest request = order_for(both, 2);
         const HostType *chosen[2] = { types, types };
         Refusal refusal = {};
@@ -417,7 +412,7 @@ static void functions_of_the_config_count(void **state) {
 static void host_and_vm_must_fit_beyond_gpus(void **state) {
         HostView view = host_with(NULL, 0);
         OrderGpu k100 = k100_on(0x84, "0"), pass = passthrough_of(0x84), pair[2];
-        OrderGpu mxgpu = { .kind = ORDER_GPU_MXGPU,
+        OrderGpu mxgpu = { .kind = TYPE_MXGPU,
                 .device = "0",
                 .address = { .bus = 0x90 },
                 .framebufferbytes = 134217728,
