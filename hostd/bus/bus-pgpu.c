@@ -40,7 +40,7 @@ static int find_pgpu(sd_bus *bus, const char *path, const char *interface, void 
 
 static int enumerate_pgpus(
         sd_bus *bus, const char *prefix, void *userdata, char ***ret, sd_bus_error *error) {
-        _cleanup_(strv_freep) char **paths = NULL;
+        _cleanup_strlist_ StrList paths = {};
         BusHost *b = userdata;
         const Pgpu *pgpus;
         size_t n;
@@ -50,19 +50,13 @@ static int enumerate_pgpus(
                 return 0;
 
         pgpus = host_get_pgpus(b->host, &n);
-        paths = calloc(n + 1, sizeof(*paths));
-        if (!paths)
-                return -ENOMEM;
         for (size_t i = 0; i < n; i++) {
                 char path[PGPU_PATH_MAX];
 
                 pgpu_path(&pgpus[i].address, path);
-                paths[i] = strdup(path);
-                if (!paths[i])
-                        return -ENOMEM;
+                strlist_add(&paths, path);
         }
-        *ret = take_ptr(paths);
-        return 0;
+        return strlist_take(&paths, ret);
 }
 
 static int change_types(
@@ -79,49 +73,25 @@ static int change_types(
 }
 
 /* The bus bounds the message. */
-static int read_types(sd_bus_message *m, char ***ret, sd_bus_error *error) {
-        _cleanup_(strv_freep) char **v = NULL;
+static int read_types(sd_bus_message *m, StrList *ret, sd_bus_error *error) {
         const char *text;
-        size_t n = 0;
         int r;
 
         r = sd_bus_message_enter_container(m, 'a', "s");
-        if (r < 0)
-                return r;
-        while ((r = sd_bus_message_at_end(m, /* complete= */ false)) == 0) {
-                char **longer;
-
+        while (r >= 0 && (r = sd_bus_message_at_end(m, /* complete= */ false)) == 0) {
                 r = bus_text(m, "type", &text, error);
-                if (r < 0)
-                        return r;
-                longer = reallocarray(v, n + 2, sizeof(*v));
-                if (!longer)
-                        return -ENOMEM;
-                v = longer;
-                v[n] = strdup(text);
-                if (!v[n++])
-                        return -ENOMEM;
-                v[n] = NULL;
+                if (r >= 0)
+                        strlist_add(ret, text);
         }
-        if (r >= 0)
-                r = sd_bus_message_exit_container(m);
-        if (r < 0)
-                return r;
-
-        *ret = take_ptr(v);
-        return 0;
+        return r < 0 ? r : ret->error ?: sd_bus_message_exit_container(m);
 }
 
 static int method_set(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_(strv_freep) char **wanted = NULL;
+        _cleanup_strlist_ StrList wanted = {};
         int r;
 
         r = read_types(m, &wanted, error);
-        if (r < 0)
-                return r;
-        /* An empty array comes as NULL. */
-        return change_types(m, userdata, ENABLEMENT_SET,
-                wanted ? (const char *const *) wanted : (const char *const[]){NULL}, error);
+        return r < 0 ? r : change_types(m, userdata, ENABLEMENT_SET, (const char *const *) wanted.items, error);
 }
 
 static int change_one(sd_bus_message *m, void *userdata, EnablementChange change, sd_bus_error *error) {

@@ -96,12 +96,11 @@ static int resolve_type(const ChangeRequest *q, const char *wanted, const char *
 }
 
 static int disable_type(const ChangeRequest *q, Enablement *e, const char *identifier, Refusal *refusal) {
-        for (const char *const *busy = q->busy; busy && *busy; busy++)
-                if (streq(*busy, identifier))
-                        return refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM,
-                                "VGPU type %s cannot be disabled on PGPU %s while a VGPU of it is resident "
-                                "there or being started; shut that VM down first.",
-                                type_name(q, identifier), PCI_TEXT(&q->pgpu->address));
+        if (strv_contains((char *const *) q->busy, identifier))
+                return refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM,
+                        "VGPU type %s cannot be disabled on PGPU %s while a VGPU of it is resident "
+                        "there or being started; shut that VM down first.",
+                        type_name(q, identifier), PCI_TEXT(&q->pgpu->address));
         return idset_add(&e->disabled, identifier);
 }
 

@@ -69,12 +69,10 @@ static void note_files(Selftest *t) {
 }
 
 static void check_types(Selftest *t) {
-        size_t n = 0, n_problems = 0;
+        size_t n = 0, n_problems = strv_count(t->hardware.problems);
 
         for (size_t i = 0; i < t->hardware.n_types; i++)
                 n += t->hardware.types[i].implementation != TYPE_PASSTHROUGH;
-        while (t->hardware.problems && t->hardware.problems[n_problems])
-                n_problems++;
 
         if (n_problems > 0)
                 report_failed(&t->report, "type files",

@@ -248,11 +248,8 @@ int host_rescan(Hostd *h) {
 /* The core knows which types are in use; who uses the PGPU is known here. */
 static int name_users(const char *const *names, Refusal *refusal) {
         _cleanup_free_ char *text = NULL, *why = take_ptr(refusal->message);
-        size_t n = 0;
 
-        while (names[n])
-                n++;
-        text = text_join_and(names, n);
+        text = text_join_and(names, strv_count((char *const *) names));
         if (!text)
                 return -ENOMEM;
         return refusal_set(refusal, refusal->code, "%s VMs on this PGPU: %s.", strempty(why), text);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "hostd/core/idset.h"
 #include "hostd/vm/vms.h"
 
 HostVm *vms_find_token(const HashMap *vms, const Uuid *token) {
@@ -122,10 +123,6 @@ static char *resident_name(const HostVm *vm, const VmGpu *gpu) {
                        : name;
 }
 
-static int compare_texts(const void *a, const void *b) {
-        return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
 int vms_list_resident(const HashMap *vms, const PciAddress *pgpu, char ***ret) {
         _cleanup_(strv_freep) char **names = new_list(vms, sizeof(*names));
         size_t n = 0;
@@ -141,7 +138,7 @@ int vms_list_resident(const HashMap *vms, const PciAddress *pgpu, char ***ret) {
                         if (!names[n++])
                                 return -ENOMEM;
                 }
-        qsort(names, n, sizeof(*names), compare_texts);
+        idset_sort(names);
         *ret = take_ptr(names);
         return 0;
 }
