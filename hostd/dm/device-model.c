@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <systemd/sd-journal.h>
 
 #include "common/daemon/log.h"
 #include "common/io/file.h"
@@ -15,7 +16,6 @@
 #include "hostd/dm/arguments.h"
 #include "hostd/dm/device-model.h"
 #include "hostd/dm/emulator.h"
-#include "hostd/dm/journal-stream.h"
 #include "hostd/dm/readiness.h"
 #include "hostd/run/program.h"
 #include "hostd/run/run-record.h"
@@ -146,9 +146,11 @@ static int launch_emulator(DeviceModel *dm, char *const *arguments) {
                 environment[1] = store;
         }
 
-        /* Our own stderr is the file that the hypervisor's library opened for qemu. */
+        /* Our own stderr is the file that the hypervisor's library opened for qemu. Where we run under systemd, the
+         * output goes to its journal. */
         (void) snprintf(identifier, sizeof(identifier), "vgpu-%" PRIu32, dm->domid);
-        output = journal_stream_open(identifier);
+        if (getenv("JOURNAL_STREAM"))
+                output = sd_journal_stream_fd(identifier, LOG_INFO, /* level_prefix= */ false);
         r = emulator_start(arguments, environment, output, &dm->emulator);
         if (r < 0)
                 return fail(dm, "Cannot start the vgpu emulator: %s.", strerror(-r));

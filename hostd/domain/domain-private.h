@@ -41,6 +41,9 @@ void domain_feed(Domain *d, DomainInput input);
 void domain_do(Domain *d, DomainAction action);
 int domain_publish(Domain *d); /* writes the record and sends it to clients */
 
+/* domid: 0: there is none, or none that others should know. True: it has come to another stage. */
+bool domain_update_record(Domain *d, uint32_t domid);
+
 /* Keeps the first error of this life. */
 void domain_set_error(Domain *d, ErrorCode code, const char *format, ...) _printf_(3, 4);
 /* The same, and tells the machine that the present step has failed. */

@@ -1,8 +1,8 @@
 /*
- * A domain's run record
+ * A domain's run record: what the machine, the hypervisor and the watches say, in one place
  */
 
-#include "hostd/domain/domain-record.h"
+#include "hostd/domain/domain-private.h"
 
 static const VmState states[_DOMAIN_STAGE_MAX] = {
         [DOMAIN_PREPARE] = VM_STATE_STARTING,
@@ -39,36 +39,40 @@ static void set_text(char **text, const char *value) {
 }
 
 /* A reboot of the guest does not count as a start. */
-static void count_start(StartTimes *times, const DomainView *v) {
-        StartStage stage = start_stage_from_string(domain_stage_to_string(v->machine->stage));
+static void count_start(Domain *d) {
+        StartStage stage = start_stage_from_string(domain_stage_to_string(d->machine.stage));
+        uint64_t now = loop_now(d->world.loop, LOOP_MONOTONIC);
+        StartTimes *times = &d->record.start_times;
 
         if (times->began != 0 && times->since == 0)
                 return;
-        if (stage >= 0 && !v->machine->was_running)
-                start_times_enter(times, stage, v->now);
+        if (stage >= 0 && !d->machine.was_running)
+                start_times_enter(times, stage, now);
         else
-                start_times_end(times, v->now);
+                start_times_end(times, now);
 }
 
-bool domain_record_update(RunRecord *rec, const DomainView *v) {
-        DomainStage stage = v->machine->stage;
+bool domain_update_record(Domain *d, uint32_t domid) {
+        DomainStage stage = d->machine.stage;
+        bool has_vgpus = d->order.n_vgpus > 0;
         bool plugged = stage == DOMAIN_RUNNING || stage == DOMAIN_STOP || stage == DOMAIN_CRASHED;
-        bool changed = !streq_ptr(rec->stage, domain_stage_to_string(stage));
+        bool changed = !streq_ptr(d->record.stage, domain_stage_to_string(stage));
+        RunRecord *rec = &d->record;
 
-        rec->state = vm_state_of(v->machine, rec->state);
+        rec->state = vm_state_of(&d->machine, rec->state);
         rec->progress = domain_stage_progress(stage);
-        rec->domid = v->domid;
-        rec->vgpus_active = v->has_vgpus && v->machine->was_running && stage != DOMAIN_HALTED;
-        rec->vgpus_plugged = v->has_vgpus && plugged && !(v->needs_emulator && v->emulator_dead);
-        rec->pcis_plugged = v->has_pcis && plugged;
-        if (v->emulator_dead || stage == DOMAIN_HALTED)
+        rec->domid = domid;
+        rec->vgpus_active = has_vgpus && d->machine.was_running && stage != DOMAIN_HALTED;
+        rec->vgpus_plugged = has_vgpus && plugged && !(d->needs_emulator && d->emulator.dead);
+        rec->pcis_plugged = d->order.n_pcis > 0 && plugged;
+        if (d->emulator.dead || stage == DOMAIN_HALTED)
                 rec->emulator = (ProcessId){};
         if (stage == DOMAIN_HALTED || stage == DOMAIN_CREATE)
                 rec->qemu = (ProcessId){};
-        rec->brief_lives = v->machine->n_brief;
+        rec->brief_lives = d->machine.n_brief;
         set_text(&rec->stage, domain_stage_to_string(stage));
-        set_text(&rec->reason, domain_end_to_string(v->machine->end));
+        set_text(&rec->reason, domain_end_to_string(d->machine.end));
         if (changed)
-                count_start(&rec->start_times, v);
+                count_start(d);
         return changed;
 }

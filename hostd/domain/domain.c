@@ -13,7 +13,6 @@
 #include "common/daemon/log.h"
 #include "hostd/domain/domain-config.h"
 #include "hostd/domain/domain-private.h"
-#include "hostd/domain/domain-record.h"
 #include "hostd/domain/vgpu-setup.h"
 #include "hostd/helper/core-dump.h"
 #include "hostd/helper/native-driver.h"
@@ -46,19 +45,10 @@ static uint32_t domid_of(const Domain *d) {
 }
 
 int domain_publish(Domain *d) {
-        const DomainView view = {
-                .machine = &d->machine,
-                .has_vgpus = d->order.n_vgpus > 0,
-                .has_pcis = d->order.n_pcis > 0,
-                .emulator_dead = d->emulator.dead,
-                .needs_emulator = d->needs_emulator,
-                .domid = domid_of(d),
-                .now = loop_now(d->world.loop, LOOP_MONOTONIC),
-        };
         RunFolder *f = d->world.folder;
         int r;
 
-        if (domain_record_update(&d->record, &view))
+        if (domain_update_record(d, domid_of(d)))
                 log_stage(d);
         r = f->ops->write_record(f, &d->record);
         if (r < 0)

@@ -3,19 +3,11 @@
  */
 
 #include <inttypes.h>
-#include <time.h>
 
 #include "hostd/run/start-times.h"
 
 DEFINE_WORD_TABLE(start_stage_words, START_STAGES)
 DEFINE_WORDS(start_stage, StartStage, start_stage_words)
-
-uint64_t start_times_now(void) {
-        struct timespec now = {};
-
-        (void) clock_gettime(CLOCK_MONOTONIC, &now);
-        return (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
-}
 
 void start_times_end(StartTimes *t, uint64_t now) {
         if (t->since != 0 && now > t->since)

@@ -29,7 +29,6 @@ typedef struct StartTimes {
         uint64_t spent[_START_STAGE_MAX];
 } StartTimes;
 
-uint64_t start_times_now(void);
 void start_times_enter(StartTimes *t, StartStage stage, uint64_t now);
 void start_times_end(StartTimes *t, uint64_t now);
 

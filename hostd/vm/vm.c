@@ -33,7 +33,7 @@ void vm_set_phase(HostVm *vm, VmPhase phase) {
 }
 
 void vm_enter_start(HostVm *vm, StartStage stage) {
-        start_times_enter(&vm->start_times, stage, start_times_now());
+        start_times_enter(&vm->start_times, stage, loop_now(vm->context->loop, LOOP_MONOTONIC));
 }
 
 static void on_ring(void *userdata) {
@@ -102,28 +102,24 @@ static int copy_text(const char *text, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
-/* What the order itself says; types are filled in by the caller. */
+/* What the order itself says; types are filled in by the caller, or stored. */
 static int copy_gpus(HostVm *vm, const StartOrder *order) {
-        int r;
+        int r = 0;
 
-        vm->gpus = calloc(order->n_vgpus + order->n_pcis + 1, sizeof(VmGpu));
-        if (!vm->gpus)
-                return -ENOMEM;
-
-        for (size_t i = 0; i < order->n_vgpus; i++) {
-                VmGpu *gpu = &vm->gpus[vm->n_gpus++];
+        for (size_t i = 0; i < order->n_vgpus && r >= 0; i++) {
+                VmGpu *gpu = &vm->gpus[i];
 
                 r = copy_text(order->vgpus[i].device, &gpu->device);
-                if (r < 0)
-                        return r;
                 gpu->address = order->vgpus[i].physical_pci_address;
                 gpu->uuid = order->vgpus[i].nvidia.uuid;
                 vm->wants_lease = vm->wants_lease || order->vgpus[i].kind == VGPU_KIND_NVIDIA;
         }
-        for (size_t i = 0; i < order->n_pcis; i++)
-                vm->gpus[vm->n_gpus++] = (VmGpu){.passthrough = true, .address = order->pcis[i].address};
+        for (size_t i = 0; i < order->n_pcis; i++) {
+                vm->gpus[order->n_vgpus + i].passthrough = true;
+                vm->gpus[order->n_vgpus + i].address = order->pcis[i].address;
+        }
         vm->wants_lease = vm->wants_lease || order->n_pcis > 0;
-        return 0;
+        return r;
 }
 
 static int copy_needs(HostVm *vm, const StartOrder *order) {
@@ -154,17 +150,12 @@ static int make_folder_path(HostVm *vm) {
         return asprintf(&vm->folder, "%s/%s", vm->context->programs.folder, UUID_TEXT(&vm->uuid)) < 0 ? -ENOMEM : 0;
 }
 
-static int make(VmContext *c, const StartOrder *order, const char *text, HostVm **ret) {
-        _cleanup_(vm_freep) HostVm *vm = NULL;
+/* vm has a place for each of its GPUs. */
+static int fill(HostVm *vm, const StartOrder *order, const char *text) {
         int r;
 
-        vm = calloc(1, sizeof(*vm));
-        if (!vm)
-                return -ENOMEM;
-        vm->context = c;
         vm->uuid = order->vm.uuid;
         vm->token = order->token;
-
         r = copy_text(text, &vm->order);
         if (r >= 0)
                 r = copy_text(order->vm.name_label, &vm->name_label);
@@ -174,35 +165,38 @@ static int make(VmContext *c, const StartOrder *order, const char *text, HostVm 
                 r = make_first_record(vm);
         if (r >= 0)
                 r = copy_gpus(vm, order);
-        if (r >= 0)
-                r = copy_needs(vm, order);
-        if (r < 0)
-                return r;
+        return r < 0 ? r : copy_needs(vm, order);
+}
 
-        *ret = take_ptr(vm);
-        return 0;
+static HostVm *vm_alloc(VmContext *c) {
+        HostVm *vm = calloc(1, sizeof(*vm));
+
+        if (vm)
+                vm->context = c;
+        return vm;
 }
 
 int vm_new(VmContext *c, const StartOrder *order, const HostType *const *types, const char *text,
         HostVm **ret) {
-        _cleanup_(vm_freep) HostVm *vm = NULL;
+        _cleanup_(vm_freep) HostVm *vm = vm_alloc(c);
         int r;
 
-        r = make(c, order, text, &vm);
+        if (!vm)
+                return -ENOMEM;
+        vm->gpus = calloc(order->n_vgpus + order->n_pcis + 1, sizeof(VmGpu));
+        if (!vm->gpus)
+                return -ENOMEM;
+        vm->n_gpus = order->n_vgpus + order->n_pcis;
+        r = fill(vm, order, text);
+        if (r >= 0)
+                r = copy_text(c->boot_id, &vm->boot_id);
+        for (size_t i = 0; i < vm->n_gpus && r >= 0; i++)
+                if (types[i]) {
+                        r = copy_text(types[i]->identifier, &vm->gpus[i].identifier);
+                        vm->gpus[i].size = types[i]->size;
+                }
         if (r < 0)
                 return r;
-        r = copy_text(c->boot_id, &vm->boot_id);
-        if (r < 0)
-                return r;
-
-        for (size_t i = 0; i < vm->n_gpus; i++) {
-                if (!types[i])
-                        continue;
-                r = copy_text(types[i]->identifier, &vm->gpus[i].identifier);
-                if (r < 0)
-                        return r;
-                vm->gpus[i].size = types[i]->size;
-        }
         vm_enter_start(vm, START_QUEUED);
 
         *ret = take_ptr(vm);
@@ -266,44 +260,31 @@ int vm_store(HostVm *vm) {
                 });
 }
 
-static int parse_detail(JsonReader *reader, const char *text, HostVm *vm) {
+static int parse_detail(JsonReader *reader, const char *text, const StartOrder *order, HostVm *vm) {
         _cleanup_json_ struct json_object *o = NULL;
-        HostVm stored = {};
         int r;
 
         if (!text)
                 return json_fail(reader, "detail", "is missing");
         r = json_parse_cleaned(reader, text, strlen(text), &o);
         if (r >= 0)
-                r = record_parse(&detail_table, reader, o, &stored);
-        if (r >= 0 && stored.n_gpus != vm->n_gpus)
+                r = record_parse_members(&detail_table, reader, o, vm);
+        if (r >= 0 && vm->n_gpus != order->n_vgpus + order->n_pcis)
                 r = json_fail(reader, "gpus", "does not match the order");
-        if (r >= 0) {
-                vm->boot_id = take_ptr(stored.boot_id);
-                vm->accepted = stored.accepted;
-                vm->stop_wanted = stored.stop_wanted;
-                vm->stop_token = stored.stop_token;
-                vm->stop_force = stored.stop_force;
-                for (size_t i = 0; i < vm->n_gpus; i++) {
-                        vm->gpus[i].identifier = take_ptr(stored.gpus[i].identifier);
-                        vm->gpus[i].size = stored.gpus[i].size;
-                }
-        }
-        record_done(&detail_table, &stored);
         return r;
 }
 
 int vm_restore(VmContext *c, const StoredOrder *stored, HostVm **ret) {
         _cleanup_(start_order_done) StartOrder order = {};
-        _cleanup_(vm_freep) HostVm *vm = NULL;
+        _cleanup_(vm_freep) HostVm *vm = vm_alloc(c);
         JsonReader reader = {};
         int r;
 
-        r = start_order_read(&reader, stored->order, &order);
+        r = vm ? start_order_read(&reader, stored->order, &order) : -ENOMEM;
         if (r >= 0)
-                r = make(c, &order, stored->order, &vm);
+                r = parse_detail(&reader, stored->detail, &order, vm);
         if (r >= 0)
-                r = parse_detail(&reader, stored->detail, vm);
+                r = fill(vm, &order, stored->order);
         if (r == -EINVAL) {
                 log_error("The stored order of VM %s does not decode: %s", UUID_TEXT(&stored->vm),
                         reader.error);
