@@ -31,7 +31,7 @@ static int fail_host(Relocation *l, Host *h, const GpuGroup *group_or_null) {
                         vms[n++] = vm;
         for (size_t i = 0; i < n && r >= 0; i++)
                 r = relocation_take(l, vms[i]);
-        pool_set_host_state(l->pool, h, HOST_OFFLINE, "It failed in this rehearsal.");
+        pool_set_host_state(l->pool, h, HOST_OFFLINE, "It is taken as failed.");
         return r;
 }
 
