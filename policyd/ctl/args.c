@@ -3,7 +3,6 @@
  */
 
 #include <ctype.h>
-#include <stdio.h>
 
 #include "common/base/text.h"
 #include "policyd/ctl/args.h"

@@ -7,7 +7,6 @@
  */
 
 #include <ctype.h>
-#include <stdio.h>
 #include <sys/un.h>
 
 #include "common/base/parse.h"

@@ -10,7 +10,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "common/base/text.h"
 #include "policyd/link/failure.h"
 #include "policyd/link/link-private.h"
 #include "protocol/names.h"

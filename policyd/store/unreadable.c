@@ -6,8 +6,6 @@
  * its table and the key that it had. Every other row stays where it is until a person has it set aside.
  */
 
-#include <inttypes.h>
-
 #include "common/base/text.h"
 #include "common/json/json-write.h"
 #include "policyd/store/internal.h"

@@ -8,7 +8,6 @@
 
 #include <inttypes.h>
 
-#include "policyd/pool/pool-internal.h"
 #include "policyd/words/decision-words.h"
 
 /* What it lacks beside GPUs */

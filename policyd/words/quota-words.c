@@ -3,7 +3,6 @@
  */
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "policyd/words/decision-words.h"
 

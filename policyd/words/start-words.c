@@ -5,8 +5,6 @@
  * suffices; at the end the hosts counted by what stops them, or another host that could run the VM.
  */
 
-#include <inttypes.h>
-
 #include "policyd/words/decision-words.h"
 
 static const char *const code_counts[_ERROR_MAX] = {

@@ -2,8 +2,6 @@
  * Long answers wait in line
  */
 
-#include <inttypes.h>
-
 #include "policyd/bus/call/error.h"
 #include "policyd/bus/call/queue.h"
 #include "policyd/bus/call/size.h"

@@ -20,7 +20,6 @@
  */
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"

@@ -20,7 +20,6 @@
  * is marked as the others are.
  */
 
-#include <inttypes.h>
 #include <time.h>
 
 #include "common/daemon/log-ids.h"

@@ -9,7 +9,6 @@
 #include "common/json/json-write.h"
 #include "policyd/advice/simulation.h"
 #include "policyd/words/sentence.h"
-#include "protocol/type-record.h"
 
 /* A sentence as a value; it is used up. */
 static void write_sentence(StrBuf *b, const char *member_or_null, StrBuf *sentence) {

@@ -10,8 +10,6 @@
 #include <stdio.h>
 
 #include "policyd/service/hosts/places.h"
-#include "policyd/words/sentence.h"
-#include "policyd/service/base/object-log.h"
 
 int pgpus_set_group(Policy *p, Pgpu *pgpu, GpuGroup *group_or_null, Refusal *refusal) {
         char gpu_type[32];

@@ -7,7 +7,6 @@
 #include <inttypes.h>
 
 #include "common/daemon/log.h"
-#include "common/base/strbuf.h"
 #include "policyd/words/decision-words.h"
 
 #define SECONDS_MAX UINT64_C(315360000) /* ten years */

@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 
-#include "policyd/store/vm-needs.h"
 #include "policyd/service/hosts/reconcile.h"
 #include "policyd/service/operations/platform-vgpu.h"
 #include "policyd/service/operations/starts.h"

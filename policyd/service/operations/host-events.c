@@ -9,9 +9,7 @@
 #include <stdio.h>
 
 #include "policyd/service/base/object-log.h"
-#include "policyd/service/hosts/bookings.h"
 #include "policyd/service/hosts/places.h"
-#include "policyd/service/hosts/reconcile.h"
 
 static char *halt_message(const VmEvent *event) {
         char *text;
