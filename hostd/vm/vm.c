@@ -281,6 +281,8 @@ int vm_restore(VmContext *c, const StoredOrder *stored, HostVm **ret) {
         int r;
 
         r = vm ? start_order_read(&reader, stored->order, &order) : -ENOMEM;
+        if (r >= 0 && !uuid_equal(&order.vm.uuid, &stored->vm))
+                r = json_fail(&reader, "vm.uuid", "is that of another VM");
         if (r >= 0)
                 r = parse_detail(&reader, stored->detail, &order, vm);
         if (r >= 0)
