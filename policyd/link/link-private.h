@@ -48,6 +48,7 @@ struct HostLink {
         Loop *loop;
         sd_event *event;
         LinkAddress address;
+        char *cannot_dial; /* why the address is none to dial; else NULL */
         LinkOwner owner;
         void *userdata;
         LinkSettings settings;

@@ -31,7 +31,6 @@ void link_settings_default(LinkSettings *ret) {
 int link_new(Loop *loop, sd_event *event, const char *address, const LinkSettings *settings, const LinkOwner *owner,
         void *userdata, HostLink **ret) {
         _cleanup_(link_unrefp) HostLink *link = NULL;
-        _cleanup_free_ char *message = NULL;
         int r;
 
         link = calloc(1, sizeof(*link));
@@ -45,8 +44,8 @@ int link_new(Loop *loop, sd_event *event, const char *address, const LinkSetting
         link->settings = *settings;
         link->owner = *owner;
         link->userdata = userdata;
-        r = link_address_parse(address, &link->address, &message);
-        if (r < 0)
+        r = link_address_parse(address, &link->address, &link->cannot_dial);
+        if (r < 0 && r != -EINVAL)
                 return r;
         *ret = take_ptr(link);
         return 0;
@@ -170,6 +169,10 @@ static int dial(HostLink *link) {
         link->state = LINK_DIALING;
         link->dropped = false;
         link->noise[0] = '\0';
+        if (link->cannot_dial) {
+                link_lose(link, link->cannot_dial);
+                return 0;
+        }
         r = open_bus(link);
         if (r == -ENOMEM) {
                 link_lose(link, "There is no memory to reach the host.");

@@ -41,7 +41,9 @@ void link_settings_default(LinkSettings *ret);
 /* ERROR_NONE when the address may be dialled; else ERROR_INVALID_ADDRESS with a sentence. */
 ErrorCode link_check_address(const char *address, char **ret_message);
 
-/* event: for what descriptors and processes tell. The settings are copied; their text must outlive the link. */
+/* event: for what descriptors and processes tell. The settings are copied; their text must outlive the link. An address that
+ * link_check_address() refuses is never dialled: each attempt is lost with that reason, since the database may hold such a host, and
+ * the others must be reached. */
 int link_new(Loop *loop, sd_event *event, const char *address, const LinkSettings *settings, const LinkOwner *owner,
         void *userdata, HostLink **ret);
 HostLink *link_free(HostLink *link);   /* outstanding calls are dropped without an answer */

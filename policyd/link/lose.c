@@ -22,6 +22,7 @@ HostLink *link_unref(HostLink *link) {
         if (!link || --link->n_ref > 0)
                 return NULL;
         link_address_done(&link->address);
+        free(link->cannot_dial);
         sd_event_unref(link->event);
         free(link);
         return NULL;

@@ -451,9 +451,21 @@ static void test_the_owner_frees_the_link_when_it_is_lost(void **state) {
         assert_null(w->link);
 }
 
+/* A database may hold an address that this policyd does not dial: its host is away, with the reason, and no other host is. */
+static void test_an_address_that_cannot_be_dialled_is_a_reason(void **state) {
+        World *w = *state;
+
+        world_dial(w, "tcp:host=a,port=1");
+        RUN_UNTIL(w, w->n_lost >= 2);
+        assert_non_null(strstr(w->reason, "no encryption"));
+        assert_false(link_is_claimed(w->link));
+        assert_int_equal(link_start_vm(w->link, "{}", world_reply, w), -ENOTCONN);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 WORLD_TEST(test_a_host_is_claimed),
+                WORLD_TEST(test_an_address_that_cannot_be_dialled_is_a_reason),
                 WORLD_TEST(test_old_events_are_dropped_and_new_ones_come_in_order),
                 WORLD_TEST(test_a_stranger_cannot_send_events),
                 WORLD_TEST(test_an_order_is_acknowledged_or_refused),
