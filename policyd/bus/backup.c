@@ -13,17 +13,9 @@
 #include <sys/wait.h>
 
 #include "policyd/bus/bus-private.h"
-#include "policyd/bus/call/worker.h"
 
 #define PATIENCE_SECONDS 60
 #define NOT_WHOLE "The backup was not made whole: %s."
-
-struct Backup {
-        Bus *bus;
-        sd_bus_message *message;
-        uint64_t now;
-        Worker *worker;
-};
 
 /* In the worker */
 
@@ -31,9 +23,9 @@ static void wait_on(void) {
         (void) alarm(PATIENCE_SECONDS);
 }
 
-static void write_copy(sd_bus *replies, int target, void *userdata) {
+static void write_copy(sd_bus_message *m, sd_bus *replies, int target, void *userdata) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        Backup *b = userdata;
+        Bus *bus = userdata;
         uint64_t bytes = 0;
         sigset_t none;
         int r;
@@ -41,12 +33,12 @@ static void write_copy(sd_bus *replies, int target, void *userdata) {
         sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         (void) signal(SIGALRM, SIG_DFL);
-        r = policy_write_backup(b->bus->policy, b->now, target, wait_on, &bytes);
+        r = policy_write_backup(bus->policy, bus->backup_began, target, wait_on, &bytes);
         if (r < 0)
                 r = sd_bus_message_new_method_errorf(
-                        b->message, &reply, error_code_name(ERROR_STORAGE_FAILED), NOT_WHOLE, strerror(-r));
+                        m, &reply, error_code_name(ERROR_STORAGE_FAILED), NOT_WHOLE, strerror(-r));
         else {
-                r = sd_bus_message_new_method_return(b->message, &reply);
+                r = sd_bus_message_new_method_return(m, &reply);
                 if (r >= 0)
                         r = sd_bus_message_append(reply, "t", bytes);
         }
@@ -56,62 +48,47 @@ static void write_copy(sd_bus *replies, int target, void *userdata) {
 
 /* In the parent */
 
-static Backup *backup_free(Backup *b) {
-        if (!b)
-                return NULL;
-        if (b->worker) {
-                worker_free(b->worker);
-                if (b->bus->policy)
-                        policy_backup_ended(b->bus->policy);
-        }
-        sd_bus_message_unref(b->message);
-        free(b);
-        return NULL;
-}
-DEFINE_CLEANUP(Backup *, backup_free)
-
 void backup_stop(Bus *bus) {
-        bus->backup = backup_free(bus->backup);
+        bool was_made = bus->backup;
+
+        bus->backup = worker_free(bus->backup);
+        if (was_made && bus->policy)
+                policy_backup_ended(bus->policy);
 }
 
-static void refuse(Backup *b, ErrorCode code, const char *why) {
-        (void) sd_bus_reply_method_errorf(b->message, error_code_name(code), NOT_WHOLE, why);
+static void refuse(sd_bus_message *m, ErrorCode code, const char *why) {
+        (void) sd_bus_reply_method_errorf(m, error_code_name(code), NOT_WHOLE, why);
 }
 
 static bool was_killed_by(const WorkerEnd *end, int signo) {
         return WIFSIGNALED(end->status) && WTERMSIG(end->status) == signo;
 }
 
-static void on_ended(const WorkerEnd *end, void *userdata) {
-        Backup *b = userdata;
-
+static void on_ended(sd_bus_message *m, const WorkerEnd *end, void *userdata) {
         if (end->answered)
                 ;
         else if (was_killed_by(end, SIGALRM))
-                refuse(b, ERROR_LIMIT_REACHED, "nothing of it was taken for a minute");
+                refuse(m, ERROR_LIMIT_REACHED, "nothing of it was taken for a minute");
         else if (was_killed_by(end, SIGPIPE))
-                refuse(b, ERROR_STORAGE_FAILED, "its reader went away");
+                refuse(m, ERROR_STORAGE_FAILED, "its reader went away");
         else
-                refuse(b, ERROR_INTERNAL_ERROR, "its process ended without a word");
-        backup_stop(b->bus);
+                refuse(m, ERROR_INTERNAL_ERROR, "its process ended without a word");
+        backup_stop(userdata);
 }
 
 static int start(Bus *bus, sd_bus_message *m, int target) {
-        _cleanup_(backup_freep) Backup *b = calloc(1, sizeof(*b));
-        const WorkerTask task = {
-                .bus = bus->bus, .keep_fd = target, .work = write_copy, .ended = on_ended, .userdata = b};
+        const WorkerTask task = {.bus = bus->bus,
+                .message = m,
+                .keep_fd = target,
+                .work = write_copy,
+                .ended = on_ended,
+                .userdata = bus};
         int r;
 
-        if (!b)
-                return -ENOMEM;
-        *b = (Backup){.bus = bus, .message = sd_bus_message_ref(m)};
-        r = sd_event_now(bus->event, CLOCK_REALTIME, &b->now);
+        r = sd_event_now(bus->event, CLOCK_REALTIME, &bus->backup_began);
         if (r >= 0)
-                r = worker_start(bus->event, &task, &b->worker);
-        if (r < 0)
-                return r;
-        bus->backup = take_ptr(b);
-        return 1;
+                r = worker_start(bus->event, &task, &bus->backup);
+        return r < 0 ? r : 1;
 }
 
 static int check_target(int fd, sd_bus_error *error) {

@@ -23,13 +23,13 @@
 #include "policyd/bus/call/queue.h"
 #include "policyd/bus/call/requests.h"
 #include "policyd/bus/call/size.h"
+#include "policyd/bus/call/worker.h"
 #include "policyd/pool/property.h"
 #include "protocol/names.h"
 
 _Static_assert(BUS_MESSAGE_MAX == POLICY_ANSWER_MAX, "answers are made for what a bus carries");
 
 typedef struct LongAnswer LongAnswer;
-typedef struct Backup Backup;
 
 /* What a method does to the pool; receive.c says what follows from it. */
 typedef enum MethodKind {
@@ -75,7 +75,8 @@ struct Bus {
         Queue queue;
         LongAnswer *long_answer; /* is being made */
         sd_bus *replies;         /* where it goes: bus, or in the worker that makes it a connection to the parent */
-        Backup *backup;          /* is being made */
+        Worker *backup;          /* is being made */
+        uint64_t backup_began;   /* µs since 1970 */
         uint32_t hosts_online;   /* as last announced */
         uint64_t epoch;          /* likewise */
 };

@@ -8,14 +8,13 @@
  */
 
 #include "policyd/bus/bus-private.h"
-#include "policyd/bus/call/worker.h"
 
 #define ANSWER_USEC_MAX UINT64_C(60000000)
 #define LOOK_USEC UINT64_C(200000)
 
 struct LongAnswer {
         Bus *bus;
-        sd_bus_message *message;
+        const char *caller;
         sd_bus_message_handler_t handler;
         void *object;
         Worker *worker;
@@ -24,17 +23,17 @@ struct LongAnswer {
 };
 
 /* Runs in the worker. A handler that fails has sent no answer, so the error is sent here. */
-static void make_answer(sd_bus *replies, int kept_fd, void *userdata) {
+static void make_answer(sd_bus_message *m, sd_bus *replies, int kept_fd, void *userdata) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         LongAnswer *a = userdata;
         int r;
 
         a->bus->replies = replies;
-        r = a->handler(a->message, a->object, &error);
+        r = a->handler(m, a->object, &error);
         if (r < 0 && !sd_bus_error_is_set(&error))
                 sd_bus_error_set_errno(&error, r);
-        if (sd_bus_error_is_set(&error) && sd_bus_message_new_method_error(a->message, &reply, &error) >= 0)
+        if (sd_bus_error_is_set(&error) && sd_bus_message_new_method_error(m, &reply, &error) >= 0)
                 (void) sd_bus_send(replies, reply, NULL);
 }
 
@@ -47,7 +46,6 @@ static LongAnswer *long_answer_free(LongAnswer *a) {
         sd_event_source_disable_unref(a->look);
         sd_bus_slot_unref(a->leaving);
         sd_bus_slot_unref(a->asking);
-        sd_bus_message_unref(a->message);
         free(a);
         return NULL;
 }
@@ -64,17 +62,15 @@ static void give_up(LongAnswer *a) {
         queue_go_on(&bus->queue);
 }
 
-static void on_ended(const WorkerEnd *end, void *userdata) {
-        LongAnswer *a = userdata;
-
+static void on_ended(sd_bus_message *m, const WorkerEnd *end, void *userdata) {
         if (end->late && !end->answered)
-                (void) sd_bus_reply_method_errorf(a->message, error_code_name(ERROR_LIMIT_REACHED),
+                (void) sd_bus_reply_method_errorf(m, error_code_name(ERROR_LIMIT_REACHED),
                         "%s took longer than %u s and was ended; ask for less at once.",
-                        sd_bus_message_get_member(a->message), (unsigned) (ANSWER_USEC_MAX / 1000000));
+                        sd_bus_message_get_member(m), (unsigned) (ANSWER_USEC_MAX / 1000000));
         else if (!end->answered)
-                (void) sd_bus_reply_method_errorf(a->message, error_code_name(ERROR_INTERNAL_ERROR),
+                (void) sd_bus_reply_method_errorf(m, error_code_name(ERROR_INTERNAL_ERROR),
                         "The answer could not be made: its process ended without one.");
-        give_up(a);
+        give_up(userdata);
 }
 
 static int on_left(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -95,17 +91,17 @@ static int on_asked(sd_bus_message *reply, void *userdata, sd_bus_error *error) 
  * asked, so that no caller leaves unnoticed. */
 static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
         LongAnswer *a = userdata;
-        const char *name = strempty(sd_bus_message_get_sender(a->message));
 
-        if (watch_name(a->bus->bus, name, &a->leaving, on_left, a) >= 0)
+        if (watch_name(a->bus->bus, a->caller, &a->leaving, on_left, a) >= 0)
                 (void) sd_bus_call_method_async(a->bus->bus, &a->asking, "org.freedesktop.DBus",
-                        "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner", on_asked, a, "s", name);
+                        "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner", on_asked, a, "s", a->caller);
         return 0;
 }
 
 static int start(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, void *object) {
         _cleanup_(long_answer_freep) LongAnswer *a = calloc(1, sizeof(*a));
         const WorkerTask task = {.bus = bus->bus,
+                .message = m,
                 .keep_fd = -1,
                 .usec_max = ANSWER_USEC_MAX,
                 .work = make_answer,
@@ -115,8 +111,10 @@ static int start(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, 
 
         if (!a)
                 return -ENOMEM;
-        *a = (LongAnswer){
-                .bus = bus, .message = sd_bus_message_ref(m), .handler = handler, .object = object};
+        *a = (LongAnswer){.bus = bus,
+                .caller = strempty(sd_bus_message_get_sender(m)),
+                .handler = handler,
+                .object = object};
         r = sd_event_add_time_relative(bus->event, &a->look, CLOCK_MONOTONIC, LOOK_USEC, 0, on_look, a);
         if (r >= 0)
                 r = worker_start(bus->event, &task, &a->worker);

@@ -70,7 +70,7 @@ static _Noreturn void work(const WorkerTask *task, int fd, pid_t parent) {
         if (connect_end(REPLIES_FD, /* server= */ false, &replies) < 0)
                 _exit(EXIT_FAILURE);
         (void) setsockopt(REPLIES_FD, SOL_SOCKET, SO_SNDBUF, &on_the_way, sizeof(on_the_way));
-        task->work(replies, KEPT_FD, task->userdata);
+        task->work(task->message, replies, KEPT_FD, task->userdata);
         _exit(sd_bus_flush(replies) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
@@ -81,6 +81,7 @@ Worker *worker_free(Worker *w) {
                 return NULL;
         sd_bus_close_unref(w->replies);
         sd_event_source_disable_unref(w->deadline);
+        sd_bus_message_unref(w->task.message);
         if (w->pid > 0) {
                 (void) kill(w->pid, SIGKILL);
                 (void) waitpid(w->pid, NULL, 0);
@@ -92,7 +93,7 @@ Worker *worker_free(Worker *w) {
 static void end(Worker *w, WorkerEnd end) {
         end.answered = w->answered;
         w->deadline = sd_event_source_disable_unref(w->deadline);
-        w->task.ended(&end, w->task.userdata);
+        w->task.ended(w->task.message, &end, w->task.userdata);
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -136,6 +137,7 @@ int worker_start(sd_event *event, const WorkerTask *task, Worker **ret) {
         if (!w)
                 return -ENOMEM;
         w->task = *task;
+        sd_bus_message_ref(w->task.message);
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
                 return -errno;
         theirs = fds[1];

@@ -23,10 +23,12 @@ typedef struct WorkerEnd {
 
 typedef struct WorkerTask {
         sd_bus *bus;       /* where replies go */
+        sd_bus_message *message; /* to answer; the worker keeps a reference */
         int keep_fd;       /* stays open in the worker; -1: none */
         uint64_t usec_max; /* 0: no bound */
-        void (*work)(sd_bus *replies, int kept_fd, void *userdata); /* in the worker */
-        void (*ended)(const WorkerEnd *end, void *userdata);        /* from the loop, once; may free the worker */
+        void (*work)(sd_bus_message *m, sd_bus *replies, int kept_fd, void *userdata); /* in the worker */
+        /* From the loop, once; may free the worker. */
+        void (*ended)(sd_bus_message *m, const WorkerEnd *end, void *userdata);
         void *userdata;
 } WorkerTask;
 

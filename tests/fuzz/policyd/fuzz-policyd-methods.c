@@ -47,8 +47,8 @@ static int on_turn(sd_event_source *source, void *userdata) {
         Worker *w = userdata;
 
         if (w->task.keep_fd < 0)
-                w->task.work(w->task.bus, -1, w->task.userdata);
-        w->task.ended(&(WorkerEnd){.answered = w->task.keep_fd < 0}, w->task.userdata);
+                w->task.work(w->task.message, w->task.bus, -1, w->task.userdata);
+        w->task.ended(w->task.message, &(WorkerEnd){.answered = w->task.keep_fd < 0}, w->task.userdata);
         return 0;
 }
 
@@ -57,14 +57,17 @@ int worker_start(sd_event *event, const WorkerTask *task, Worker **ret) {
 
         demand(w);
         w->task = *task;
+        sd_bus_message_ref(w->task.message);
         demand(sd_event_add_defer(event, &w->source, on_turn, w) >= 0);
         *ret = w;
         return 0;
 }
 
 Worker *worker_free(Worker *w) {
-        if (w)
-                sd_event_source_disable_unref(w->source);
+        if (!w)
+                return NULL;
+        sd_event_source_disable_unref(w->source);
+        sd_bus_message_unref(w->task.message);
         free(w);
         return NULL;
 }
