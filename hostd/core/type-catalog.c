@@ -6,7 +6,6 @@
  */
 
 #include <inttypes.h>
-#include <stdio.h>
 
 #include "common/base/text.h"
 #include "hostd/core/grow.h"
@@ -41,19 +40,17 @@ static HostType *find_built(TypeBuild *b, const char *identifier) {
         return (HostType *) host_type_find(b->types, b->n, identifier);
 }
 
-/* Takes the content of *t over, also on failure. */
+/* Takes the content of *t over, unless it fails. */
 static int add_type(TypeBuild *b, HostType *t) {
-        if (!t->identifier || !t->vendor_name || !t->model_name || GROW(b->types, b->n) < 0) {
-                host_type_done(t);
+        if (!t->identifier || !t->vendor_name || !t->model_name || GROW(b->types, b->n) < 0)
                 return -ENOMEM;
-        }
 
         b->types[b->n++] = take_struct(*t);
         return 0;
 }
 
 static int add_passthrough(TypeBuild *b) {
-        HostType t;
+        _cleanup_(host_type_done) HostType t = {};
         int r;
 
         r = host_type_make_passthrough(&t);
@@ -87,8 +84,9 @@ static const char *nvidia_model_name(TypeBuild *b, uint16_t vdev, uint16_t vsubd
 static int add_xml_type(TypeBuild *b, const NvidiaXmlMatch *m) {
         const NvidiaXmlType *x = m->type;
         const uint16_t *psubdev = m->pgpu->psubdev == 0 ? NULL : &m->pgpu->psubdev;
-        char *identifier = host_type_identifier_nvidia(m->pgpu->pdev, psubdev, x->vdev, x->vsubdev);
-        HostType t;
+        _cleanup_free_ char *identifier =
+                host_type_identifier_nvidia(m->pgpu->pdev, psubdev, x->vdev, x->vsubdev);
+        _cleanup_(host_type_done) HostType t = {};
 
         if (!identifier)
                 return -ENOMEM;
@@ -96,11 +94,10 @@ static int add_xml_type(TypeBuild *b, const NvidiaXmlMatch *m) {
                 REPORT(b, b->catalog->xml_path, x->line,
                         "vgpuType %s is left out: an earlier one has its device ids, %04x:%04x", x->id,
                         x->vdev, x->vsubdev);
-                free(identifier);
                 return 0;
         }
 
-        t = begin_type(b, m->pgpu->sriov ? TYPE_NVIDIA_SRIOV : TYPE_NVIDIA, identifier,
+        t = begin_type(b, m->pgpu->sriov ? TYPE_NVIDIA_SRIOV : TYPE_NVIDIA, take_ptr(identifier),
                 nvidia_model_name(b, x->vdev, x->vsubdev, x->name), m->max_vgpus);
         t.framebuffer_size = x->framebuffer;
         t.max_heads = x->heads;
@@ -109,11 +106,7 @@ static int add_xml_type(TypeBuild *b, const NvidiaXmlMatch *m) {
         t.self_compatible_in_vm = x->multi_vgpu_supported && b->catalog->multi_vgpu;
         t.type_id = strdup(x->id);
         t.vclass = strdup(x->vclass);
-        if (!t.type_id || !t.vclass) {
-                host_type_done(&t);
-                return -ENOMEM;
-        }
-        return add_type(b, &t);
+        return t.type_id && t.vclass ? add_type(b, &t) : -ENOMEM;
 }
 
 static int add_xml_types(TypeBuild *b) {
@@ -165,7 +158,8 @@ static int merge_conf(TypeBuild *b, HostType *known, const CatalogConf *c) {
 static int add_conf_type(TypeBuild *b, const CatalogConf *c) {
         const NvidiaConf *conf = &c->conf;
         _cleanup_free_ char *identifier = NULL, *own_name = NULL;
-        HostType *known, t;
+        _cleanup_(host_type_done) HostType t = {};
+        HostType *known;
 
         identifier = host_type_identifier_nvidia(
                 conf->pdev, conf->any_psubdev ? NULL : &conf->psubdev, conf->vdev, conf->vsubdev);
@@ -184,11 +178,7 @@ static int add_conf_type(TypeBuild *b, const CatalogConf *c) {
         t.max_x = conf->max_x;
         t.max_y = conf->max_y;
         t.config_file = strdup(c->path);
-        if (!t.config_file) {
-                host_type_done(&t);
-                return -ENOMEM;
-        }
-        return add_type(b, &t);
+        return t.config_file ? add_type(b, &t) : -ENOMEM;
 }
 
 static int add_conf_types(TypeBuild *b) {
@@ -234,8 +224,8 @@ static uint32_t count_mxgpu(TypeBuild *b, const TypeListEntry *e) {
 
 static int add_list_type(TypeBuild *b, bool gvtg, const TypeListEntry *e) {
         uint32_t instances = gvtg ? count_gvtg(b, e) : count_mxgpu(b, e);
-        char *identifier;
-        HostType t;
+        _cleanup_(host_type_done) HostType t = {};
+        _cleanup_free_ char *identifier = NULL;
 
         if (instances == 0)
                 return 0;
@@ -246,11 +236,10 @@ static int add_list_type(TypeBuild *b, bool gvtg, const TypeListEntry *e) {
         if (find_built(b, identifier)) {
                 REPORT(b, gvtg ? b->catalog->gvtg_path : b->catalog->mxgpu_path, e->line, "type '%s' is left out: an earlier line has the same %s", e->name,
                         gvtg ? "sizes" : "framebuffer_sz");
-                free(identifier);
                 return 0;
         }
 
-        t = begin_type(b, gvtg ? TYPE_GVT_G : TYPE_MXGPU, identifier, e->name, instances);
+        t = begin_type(b, gvtg ? TYPE_GVT_G : TYPE_MXGPU, take_ptr(identifier), e->name, instances);
         t.experimental = e->experimental;
         t.framebuffer_size = e->framebuffer;
         t.max_heads = e->heads;
