@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "protocol/refusal.h"
 
 void refusal_done(Refusal *r) {
@@ -14,14 +15,13 @@ void refusal_done(Refusal *r) {
 }
 
 int refusal_set(Refusal *r, ErrorCode code, const char *format, ...) {
-        char *message = NULL;
         va_list args;
-        int n;
+        char *message;
 
         va_start(args, format);
-        n = vasprintf(&message, format, args);
+        message = text_vprintf(format, args);
         va_end(args);
-        if (n < 0)
+        if (!message)
                 return -ENOMEM;
 
         refusal_done(r);

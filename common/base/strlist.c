@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "common/base/strlist.h"
+#include "common/base/text.h"
 
 void strlist_add_owned(StrList *l, char *text) {
         char **items = text && l->error >= 0 ? reallocarray(l->items, l->n + 2, sizeof(*items)) : NULL;
@@ -27,13 +28,10 @@ void strlist_add(StrList *l, const char *text_or_null) {
 
 void strlist_addf(StrList *l, const char *format, ...) {
         va_list args;
-        char *text;
-        int n;
 
         va_start(args, format);
-        n = vasprintf(&text, format, args);
+        strlist_add_owned(l, text_vprintf(format, args));
         va_end(args);
-        strlist_add_owned(l, n < 0 ? NULL : text);
 }
 
 void strlist_add_split(StrList *l, const char *text, const char *separators) {

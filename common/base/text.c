@@ -213,11 +213,25 @@ const char *text_short(const char *text, char *buf, size_t size) {
         return buf;
 }
 
-const char *text_vformat(char *buf, size_t size, const char *format, va_list args) {
-        _cleanup_free_ char *text = NULL;
+char *text_vprintf(const char *format, va_list args) {
+        char *text;
 
-        if (vasprintf(&text, format, args) < 0)
-                text = NULL;
+        return vasprintf(&text, format, args) < 0 ? NULL : text;
+}
+
+char *text_printf(const char *format, ...) {
+        va_list args;
+        char *text;
+
+        va_start(args, format);
+        text = text_vprintf(format, args);
+        va_end(args);
+        return text;
+}
+
+const char *text_vformat(char *buf, size_t size, const char *format, va_list args) {
+        _cleanup_free_ char *text = text_vprintf(format, args);
+
         return text_short(strempty(text), buf, size);
 }
 
@@ -232,15 +246,11 @@ const char *text_format(char *buf, size_t size, const char *format, ...) {
 
 int text_refuse(char **ret, int why, const char *format, ...) {
         va_list args;
-        int n;
 
         va_start(args, format);
-        n = vasprintf(ret, format, args);
+        *ret = text_vprintf(format, args);
         va_end(args);
-        if (n >= 0)
-                return why;
-        *ret = NULL;
-        return -ENOMEM;
+        return *ret ? why : -ENOMEM;
 }
 
 static void escape_character(StrBuf *b, const char *text, const Character *c) {

@@ -49,6 +49,10 @@ int text_clean_own(char **text, TextForm form, size_t max);
 const char *text_short(const char *text, char *buf, size_t size);
 #define TEXT_SHORT(text, max) text_short((text), (char[(max) + 1]){}, (max) + 1)
 
+/* As printf(), into a new text as it is. The caller frees; NULL without memory. */
+char *text_printf(const char *format, ...) _printf_(1, 2);
+char *text_vprintf(const char *format, va_list args) _printf_(1, 0);
+
 /* As snprintf(), for sentences: what stands in buf is good and is not cut inside a character. Empty without
  * memory. */
 const char *text_format(char *buf, size_t size, const char *format, ...) _printf_(3, 4);

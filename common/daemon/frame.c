@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
 
+#include "common/base/text.h"
 #include "common/daemon/frame.h"
 #include "common/daemon/log.h"
 #include "common/io/file.h"
@@ -268,8 +269,7 @@ void daemon_status(Daemon *d, const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
-        if (vasprintf(&status, format, ap) < 0)
-                status = NULL;
+        status = text_vprintf(format, ap);
         va_end(ap);
         if (status)
                 sd_notifyf(/* unset_environment= */ false, "STATUS=%s", status);

@@ -126,8 +126,7 @@ void log_full(int level, const char *message_id, const char *const *fields, cons
                 return;
 
         va_start(ap, format);
-        if (vasprintf(&message, format, ap) < 0)
-                message = NULL;
+        message = text_vprintf(format, ap);
         va_end(ap);
 
         if (message && (!log_to_journal || send_to_journal(level, message_id, fields, message) < 0))

@@ -44,8 +44,7 @@ int json_fail(JsonReader *r, const char *member, const char *format, ...) {
                 return -EINVAL;
 
         va_start(ap, format);
-        if (vasprintf(&reason, format, ap) < 0)
-                reason = NULL;
+        reason = text_vprintf(format, ap);
         va_end(ap);
         if (!reason)
                 return -ENOMEM;

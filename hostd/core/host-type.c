@@ -5,38 +5,25 @@
  */
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "hostd/core/host-type.h"
-
-static char *format_identifier(const char *format, ...) _printf_(1, 2);
-
-static char *format_identifier(const char *format, ...) {
-        char *text;
-        va_list ap;
-        int n;
-
-        va_start(ap, format);
-        n = vasprintf(&text, format, ap);
-        va_end(ap);
-        return n < 0 ? NULL : text;
-}
 
 char *host_type_identifier_nvidia(uint16_t pdev, const uint16_t *psubdev, uint16_t vdev, uint16_t vsubdev) {
         char card[5] = "";
 
         if (psubdev)
                 snprintf(card, sizeof(card), "%04x", *psubdev);
-        return format_identifier("0001:nvidia,%04x,%s,%04x,%04x", pdev, card, vdev, vsubdev);
+        return text_printf("0001:nvidia,%04x,%s,%04x,%04x", pdev, card, vdev, vsubdev);
 }
 
 char *host_type_identifier_gvt_g(uint16_t pdev, uint64_t low, uint64_t high, uint64_t fence) {
-        return format_identifier("0001:gvt-g,%04x,%" PRIx64 ",%" PRIx64 ",%" PRIx64, pdev, low, high, fence);
+        return text_printf("0001:gvt-g,%04x,%" PRIx64 ",%" PRIx64 ",%" PRIx64, pdev, low, high, fence);
 }
 
 char *host_type_identifier_mxgpu(uint16_t pdev, uint64_t framebuffer_bytes) {
-        return format_identifier("0001:mxgpu,%04x,%" PRIx64, pdev, framebuffer_bytes);
+        return text_printf("0001:mxgpu,%04x,%" PRIx64, pdev, framebuffer_bytes);
 }
 
 int host_type_make_passthrough(HostType *ret) {

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <systemd/sd-journal.h>
 
+#include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "common/base/parse.h"
@@ -54,8 +55,7 @@ static _printf_(2, 3) int fail(DeviceModel *dm, const char *format, ...) {
         char *text;
 
         va_start(args, format);
-        if (vasprintf(&text, format, args) < 0)
-                text = NULL;
+        text = text_vprintf(format, args);
         va_end(args);
 
         log_error("%s", strempty(text));

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "common/base/text.h"
 #include "hostd/dm/emulator.h"
 
 #define STOP_TRIES 50 /* of STOP_PAUSE: 5 s */
@@ -178,13 +179,8 @@ void emulator_done(Emulator *e) {
 }
 
 char *emulator_end_to_text(int status) {
-        char *text;
-        int r;
-
         if (WIFSIGNALED(status))
-                r = asprintf(
-                        &text, "was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
-        else
-                r = asprintf(&text, "exited unexpectedly with status %d", WEXITSTATUS(status));
-        return r < 0 ? NULL : text;
+                return text_printf(
+                        "was killed by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+        return text_printf("exited unexpectedly with status %d", WEXITSTATUS(status));
 }

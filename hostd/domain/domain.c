@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "common/daemon/log-ids.h"
 #include "common/daemon/log.h"
 #include "hostd/domain/domain-config.h"
@@ -80,14 +81,13 @@ void domain_feed(Domain *d, DomainInput input) {
 void domain_set_error(Domain *d, ErrorCode code, const char *format, ...) {
         char *text;
         va_list args;
-        int n;
 
         if (d->record.error_name)
                 return;
         va_start(args, format);
-        n = vasprintf(&text, format, args);
+        text = text_vprintf(format, args);
         va_end(args);
-        if (n < 0)
+        if (!text)
                 return;
         free(d->record.error_message);
         d->record.error_name = strdup(error_code_name(code));

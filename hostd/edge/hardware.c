@@ -30,16 +30,13 @@ typedef struct ScanState {
 static void on_problem(const char *path, unsigned line, const char *reason, void *userdata) {
         _cleanup_free_ char *text = NULL;
         ScanState *s = userdata;
-        int n;
 
         if (s->n_problems++ >= PROBLEMS_MAX)
                 return;
 
-        n = line > 0 ? asprintf(&text, "%s:%u: %s", strempty(path), line, reason)
-                     : asprintf(&text, "%s: %s", strempty(path), reason);
-        if (n < 0)
-                text = NULL;
-        if (n < 0 || idset_add(&s->hardware.problems, text) < 0)
+        text = line > 0 ? text_printf("%s:%u: %s", strempty(path), line, reason)
+                        : text_printf("%s: %s", strempty(path), reason);
+        if (!text || idset_add(&s->hardware.problems, text) < 0)
                 s->out_of_memory = true;
 }
 
@@ -172,12 +169,11 @@ int hardware_scan(const HardwareSettings *settings, Hardware *ret) {
 }
 
 int hardware_mark_lost(Hardware *h, const HardwareSettings *settings, Pgpu *p) {
-        _cleanup_free_ char *text = NULL;
+        _cleanup_free_ char *text = text_printf(
+                "%s: PGPU %s is lost. " PGPU_LOST_REASON, pci_source(settings), PCI_TEXT(&p->address));
 
         p->is_lost = true;
-        if (asprintf(&text, "%s: PGPU %s is lost. " PGPU_LOST_REASON, pci_source(settings), PCI_TEXT(&p->address)) < 0)
-                return -ENOMEM;
-        return idset_add(&h->problems, text);
+        return text ? idset_add(&h->problems, text) : -ENOMEM;
 }
 
 void hardware_done(Hardware *h) {

@@ -16,6 +16,7 @@
 #include <libxl.h>
 #include <libxl_utils.h>
 
+#include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "hostd/core/idset.h"
@@ -53,9 +54,9 @@ int host_facts_read_bridges(const char *folder, char ***ret) {
 
         r = folder_list(folder, &names);
         for (char **name = names; r >= 0 && *name; name++) {
-                _cleanup_free_ char *path = NULL;
+                _cleanup_free_ char *path = text_printf("%s/%s/bridge", folder, *name);
 
-                if (asprintf(&path, "%s/%s/bridge", folder, *name) < 0)
+                if (!path)
                         r = -ENOMEM;
                 else if (access(path, F_OK) == 0)
                         r = idset_add(&bridges, *name);
@@ -230,12 +231,9 @@ static int libxl_each_domain(HostFactsSource *source, bool functions, HostDomain
 
 static char *libxl_describe(HostFactsSource *source) {
         const libxl_version_info *v = libxl_get_version_info(host_of(source)->xl->ctx);
-        char *text;
 
-        if (!v || asprintf(&text, "Xen %d.%d%s", v->xen_version_major, v->xen_version_minor,
-                          strempty(v->xen_version_extra)) < 0)
-                return NULL;
-        return text;
+        return !v ? NULL : text_printf("Xen %d.%d%s", v->xen_version_major, v->xen_version_minor,
+                                   strempty(v->xen_version_extra));
 }
 
 /* When it changes. */

@@ -2,7 +2,6 @@
  * What hostd must not forget: the store itself, and the records that are one of a kind
  */
 
-#include <stdio.h>
 
 #include "common/daemon/database.h"
 #include "common/base/text.h"
@@ -163,11 +162,7 @@ static int put_single(HostStore *s, Single single, const void *record) {
 /* Opening */
 
 static int name_damage(int r, const char *what, char **ret_problem) {
-        if (r == -EBADMSG && asprintf(ret_problem, "%s does not decode", what) < 0) {
-                *ret_problem = NULL;
-                return -ENOMEM;
-        }
-        return r;
+        return r == -EBADMSG ? text_refuse(ret_problem, r, "%s does not decode", what) : r;
 }
 
 /* 1 when it is there. */

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "common/io/file.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/idset.h"
@@ -216,11 +217,7 @@ static char *find_bridge(const PciTree *t, const PciAddress *address) {
 }
 
 static char *name_or_number(const char *name, const char *kind, uint16_t number) {
-        char *text;
-
-        if (name)
-                return strdup(name);
-        return asprintf(&text, "%s %04x", kind, number) < 0 ? NULL : text;
+        return name ? strdup(name) : text_printf("%s %04x", kind, number);
 }
 
 typedef struct PgpuMaker {
@@ -350,13 +347,13 @@ int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu 
 }
 
 bool pci_is_lost(const PciScanSettings *settings, const PciAddress *address) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = text_printf(
+                "%s/devices/%s/config", settings->sysfs_path ?: SYSFS_PCI_PATH, PCI_TEXT(address));
         _cleanup_close_ int fd = -1;
         uint8_t header[PCI_HEADER_SIZE];
         ssize_t n;
 
-        if (settings->listing || asprintf(&path, "%s/devices/%s/config", settings->sysfs_path ?: SYSFS_PCI_PATH,
-                                         PCI_TEXT(address)) < 0)
+        if (settings->listing || !path)
                 return false;
         fd = open(path, O_RDONLY | O_CLOEXEC);
         n = fd < 0 ? -1 : read(fd, header, sizeof(header));

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
@@ -23,9 +24,7 @@
 #define KEPT_FREE 20 /* the part of the file system that stays free: one in so many */
 
 static char *dump_path(const char *folder, const Uuid *vm, const char *suffix) {
-        char *path;
-
-        return asprintf(&path, "%s/%s%s", folder, UUID_TEXT(vm), suffix) < 0 ? NULL : path;
+        return text_printf("%s/%s%s", folder, UUID_TEXT(vm), suffix);
 }
 
 /* Other files of the folder are not ours. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <xendevicemodel.h>
 
+#include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "common/base/parse.h"
 #include "hostd/libxl/libxl-private.h"
@@ -16,14 +17,9 @@
 
 char *libxl_describe_error(LibxlHypervisor *h, const char *what, int rc) {
         const char *why = h->loop.xl->first_error;
-        char *text;
-        int n;
 
-        if (isempty(why))
-                n = asprintf(&text, "%s: libxl failed with %d.", what, rc);
-        else
-                n = asprintf(&text, "%s: %s.", what, why);
-        return n < 0 ? NULL : text;
+        return isempty(why) ? text_printf("%s: libxl failed with %d.", what, rc)
+                            : text_printf("%s: %s.", what, why);
 }
 
 /* What the hypervisor says of a domain. */

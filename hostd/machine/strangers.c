@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "hostd/machine/strangers.h"
 
@@ -18,11 +19,8 @@ const DomainFunction *strangers_find(const Strangers *s, const PciAddress *gpu) 
 
 char *strangers_describe(const Strangers *s, const PciAddress *gpu) {
         const DomainFunction *f = strangers_find(s, gpu);
-        char *text;
 
-        if (!f)
-                return strdup("");
-        return asprintf(&text, "domain '%s' (id %u)", f->name, f->domid) < 0 ? NULL : text;
+        return f ? text_printf("domain '%s' (id %u)", f->name, f->domid) : strdup("");
 }
 
 static bool is_of_gpu(const Strangers *s, const DomainFunction *f) {
@@ -72,8 +70,8 @@ static int add_all_gpus(const Strangers *s, const Uuid *vm, uint32_t domid, Doma
                 if (!items)
                         return -ENOMEM;
                 *list = items;
-                if (asprintf(&f.name, "VM %s, whose stored order or run folder cannot be read",
-                            UUID_TEXT(vm)) < 0)
+                f.name = text_printf("VM %s, whose stored order or run folder cannot be read", UUID_TEXT(vm));
+                if (!f.name)
                         return -ENOMEM;
                 items[(*n)++] = f;
         }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/base/parse.h"
+#include "common/base/text.h"
 #include "common/io/file.h"
 #include "hostd/run/json-file.h"
 #include "hostd/run/sim-host.h"
@@ -52,13 +53,9 @@ int sim_host_domains(const char *dir, char ***ret) {
 }
 
 int sim_host_config(const char *dir, const char *domid, struct json_object **ret) {
-        _cleanup_free_ char *path = NULL;
+        _cleanup_free_ char *path = text_printf("%s/dom/%s/config.json", dir, domid);
 
-        if (asprintf(&path, "%s/dom/%s/config.json", dir, domid) < 0) {
-                path = NULL;
-                return -ENOMEM;
-        }
-        return json_file_read(path, NULL, JSON_SIZE_MAX, ret);
+        return path ? json_file_read(path, NULL, JSON_SIZE_MAX, ret) : -ENOMEM;
 }
 
 int sim_host_needs(struct json_object *config, uint64_t *ret) {

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "common/base/strbuf.h"
+#include "common/base/text.h"
 #include "common/io/file.h"
 #include "common/io/command.h"
 #include "hostd/selftest/probe.h"
@@ -108,20 +109,16 @@ int probe_run(const char *const *argv, char **ret_output) {
 }
 
 static bool list_names(const char *release, const char *list, const char *file) {
-        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_free_ char *path = text_printf("/lib/modules/%s/%s", release, list), *text = NULL;
 
-        if (asprintf(&path, "/lib/modules/%s/%s", release, list) < 0) {
-                path = NULL;
-                return false;
-        }
-        return file_read(path, MODULE_LIST_MAX, &text, NULL) >= 0 && strstr(text, file);
+        return path && file_read(path, MODULE_LIST_MAX, &text, NULL) >= 0 && strstr(text, file);
 }
 
 bool probe_module_exists(const char *name) {
-        _cleanup_free_ char *file = NULL;
+        _cleanup_free_ char *file = text_printf("/%s.ko", name);
         struct utsname uts;
 
-        if (uname(&uts) < 0 || asprintf(&file, "/%s.ko", name) < 0)
+        if (!file || uname(&uts) < 0)
                 return false;
         return list_names(uts.release, "modules.dep", file) ||
                list_names(uts.release, "modules.builtin", file);

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 
+#include "common/base/text.h"
 #include "hostd/selftest/report.h"
 #include "protocol/record.h"
 
@@ -62,14 +63,11 @@ static void write_check(Report *r, Result result, const char *name, const char *
 }
 
 static _printf_(2, 0) char *format_text(Report *r, const char *format, va_list args) {
-        char *text;
+        char *text = r->error < 0 ? NULL : text_vprintf(format, args);
 
-        if (r->error < 0)
-                return NULL;
-        if (vasprintf(&text, format, args) >= 0)
-                return text;
-        r->error = -ENOMEM;
-        return NULL;
+        if (!text)
+                r->error = -ENOMEM;
+        return text;
 }
 
 void report_add(Report *r, Result result, const char *name, const char *help, const char *format, ...) {

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "hostd/edge/config-check.h"
 #include "hostd/service/claim.h"
@@ -394,8 +395,8 @@ static int add_type_files(const StartOrder *order, const HostType *const *types,
 
                 if (v->kind != VGPU_KIND_NVIDIA || isempty(named) || isempty(own))
                         files[i] = strdup("");
-                else if (asprintf(&files[i], "%s%s", own, named + strcspn(named, ",")) < 0)
-                        files[i] = NULL;
+                else
+                        files[i] = text_printf("%s%s", own, named + strcspn(named, ","));
                 if (!files[i])
                         return -ENOMEM;
         }

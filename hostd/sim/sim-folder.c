@@ -32,15 +32,11 @@ static const char *const state_texts[_GUEST_STATE_MAX] = {
 static const WordTable states = { .words = state_texts, .n = _GUEST_STATE_MAX };
 
 char *sim_domain_folder(const char *dir, uint32_t domid) {
-        char *path;
-
-        return asprintf(&path, "%s/dom/%" PRIu32, dir, domid) < 0 ? NULL : path;
+        return text_printf("%s/dom/%" PRIu32, dir, domid);
 }
 
 static char *domain_file(const char *dir, uint32_t domid, const char *name) {
-        char *path;
-
-        return asprintf(&path, "%s/dom/%" PRIu32 "/%s", dir, domid, name) < 0 ? NULL : path;
+        return text_printf("%s/dom/%" PRIu32 "/%s", dir, domid, name);
 }
 
 int sim_check_memory(const char *dir, struct json_object *config, char **ret_error) {

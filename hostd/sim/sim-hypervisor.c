@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 
+#include "common/base/text.h"
 #include "common/json/json-get.h"
 #include "hostd/helper/folder-watch.h"
 #include "common/daemon/process-watch.h"
@@ -148,11 +149,8 @@ static int sim_create(Hypervisor *h, struct json_object *config, HypervisorDone 
                 r = write_xenstore(s, config);
         if (r >= 0)
                 r = launch_device_model(s, config);
-        if (r < 0) {
-                if (!error && asprintf(&error, "The domain could not be built: %s.", strerror(-r)) < 0)
-                        error = NULL;
-                finish(s, r, error);
-        }
+        if (r < 0)
+                finish(s, r, error ?: text_printf("The domain could not be built: %s.", strerror(-r)));
         return 0;
 }
 
@@ -176,13 +174,8 @@ static int on_xenstore(sd_event_source *source, int fd, uint32_t revents, void *
 }
 
 static void on_device_model_died(int status, void *userdata) {
-        SimHypervisor *s = userdata;
-        char *error;
-
-        if (asprintf(&error, "The device model %s before it was up.",
-                    process_status_to_text(status, (char[80]){})) < 0)
-                error = NULL;
-        finish(s, -ECHILD, error);
+        finish(userdata, -ECHILD, text_printf("The device model %s before it was up.",
+                                          process_status_to_text(status, (char[80]){})));
 }
 
 static void on_device_model_late(void *userdata) {

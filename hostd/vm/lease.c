@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "hostd/run/json-file.h"
@@ -150,11 +151,10 @@ static void refuse(Unit *u) {
                 if (h->answer)
                         continue;
                 h->refused = true;
-                if (asprintf(&h->error,
-                            "The unit %s, which keeps the GPUs' driver busy, did not stop within %.1f seconds: "
-                            "stop it, then start the VM again.",
-                            u->name, (double) u->lease->stop_timeout / 1e6) < 0)
-                        h->error = NULL;
+                h->error = text_printf(
+                        "The unit %s, which keeps the GPUs' driver busy, did not stop within %.1f seconds: "
+                        "stop it, then start the VM again.",
+                        u->name, (double) u->lease->stop_timeout / 1e6);
                 answer(h);
         }
 }

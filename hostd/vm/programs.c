@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "hostd/vm/programs.h"
@@ -40,10 +41,10 @@ static int make_folder(Programs *p, const char *folder, bool empty, const char *
  * was open before may still be written.
  */
 static int remove_folder(Programs *p, const char *folder, const Uuid *token) {
-        _cleanup_free_ char *gone = NULL;
+        _cleanup_free_ char *gone = text_printf("%s/" GONE "%s", p->folder, UUID_TEXT(token));
         int r = 0;
 
-        if (asprintf(&gone, "%s/" GONE "%s", p->folder, UUID_TEXT(token)) < 0)
+        if (!gone)
                 return -ENOMEM;
         if (rename(folder, gone) < 0)
                 return errno == ENOENT ? 0 : -errno;

@@ -46,7 +46,8 @@ static UnitCall *unit_call_new(Units *units, const char *vm, void *userdata) {
                 return NULL;
         s->units = units;
         s->userdata = userdata;
-        if (asprintf(&s->unit, "xenvgpu-domain@%s.service", vm) >= 0)
+        s->unit = text_printf("xenvgpu-domain@%s.service", vm);
+        if (s->unit)
                 return s;
         free(s);
         return NULL;

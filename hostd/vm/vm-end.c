@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "hostd/vm/vm-end.h"
 
 #define CLEAN_DELAY (20 * UINT64_C(1000))
@@ -114,7 +115,7 @@ static bool may_have_been_let_go(const HostVm *vm) {
 }
 
 void vm_give_up(HostVm *vm, const char *why, void (*start_again)(HostVm *vm)) {
-        char *message = NULL;
+        char *message;
 
         vm->record.let_go = may_have_been_let_go(vm);
 
@@ -123,10 +124,11 @@ void vm_give_up(HostVm *vm, const char *why, void (*start_again)(HostVm *vm)) {
                 "VM.",
                 UUID_TEXT(&vm->uuid), vm->name_label, vm->n_tries, why);
 
-        if (asprintf(&message,
-                    "The program that holds the VM could not be kept running: %s. The log of xenvgpu-hostd "
-                    "says more.",
-                    why) >= 0) {
+        message = text_printf(
+                "The program that holds the VM could not be kept running: %s. The log of xenvgpu-hostd "
+                "says more.",
+                why);
+        if (message) {
                 free(vm->given_up);
                 vm->given_up = message;
         }

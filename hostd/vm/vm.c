@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "hostd/vm/vm.h"
 #include "protocol/record.h"
 
@@ -147,7 +148,8 @@ static int make_first_record(HostVm *vm) {
 }
 
 static int make_folder_path(HostVm *vm) {
-        return asprintf(&vm->folder, "%s/%s", vm->context->programs.folder, UUID_TEXT(&vm->uuid)) < 0 ? -ENOMEM : 0;
+        vm->folder = text_printf("%s/%s", vm->context->programs.folder, UUID_TEXT(&vm->uuid));
+        return vm->folder ? 0 : -ENOMEM;
 }
 
 /* vm has a place for each of its GPUs. */

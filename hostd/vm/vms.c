@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "hostd/core/idset.h"
 #include "hostd/vm/vms.h"
 
@@ -113,14 +114,10 @@ static bool is_resident(const HostVm *vm, const VmGpu *gpu) {
 }
 
 static char *resident_name(const HostVm *vm, const VmGpu *gpu) {
-        char *name;
-
         if (!uuid_is_null(&gpu->uuid))
                 return strdup(UUID_TEXT(&gpu->uuid));
-        return asprintf(&name, "%s/%s", UUID_TEXT(&vm->uuid),
-                       gpu->passthrough ? PCI_TEXT(&gpu->address) : gpu->device) < 0
-                       ? NULL
-                       : name;
+        return text_printf(
+                "%s/%s", UUID_TEXT(&vm->uuid), gpu->passthrough ? PCI_TEXT(&gpu->address) : gpu->device);
 }
 
 int vms_list_resident(const HashMap *vms, const PciAddress *pgpu, char ***ret) {
