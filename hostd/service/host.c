@@ -179,7 +179,7 @@ int host_open(const HostParts *parts, Hostd **ret) {
         if (r < 0)
                 return r;
         host_store_set_lost(h->store, on_store_lost, h);
-        h->strangers.source = h->facts.source;
+        h->strangers.source = h->vm_context.facts = h->facts.source;
         h->vm_context.boot_id = h->facts.now.boot_id;
         r = host_rescan(h);
         if (r < 0)

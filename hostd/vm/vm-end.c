@@ -22,15 +22,14 @@ static int read_record(const HostVm *vm, RunRecord *ret) {
 }
 
 /* A simulated domain consists of its processes, which its record names. A real one exists without them, with
- * its disks open, and only the program can take it down. Without a record, or in the stage before the domain
- * is made, there is no domain. A record that cannot be read may belong to a running guest. */
+ * its disks open, and only the program can take it down. In the stage before the domain is made there is none.
+ * Where the record is gone or cannot be read, the hypervisor says whether there is one. */
 static bool domain_may_stand(const HostVm *vm) {
         _cleanup_(run_record_done) RunRecord record = {};
-        int r;
+        uint32_t domid;
 
-        r = read_record(vm, &record);
-        if (r < 0)
-                return r != -ENOENT;
+        if (read_record(vm, &record) < 0)
+                return host_facts_find_domain(vm->context->facts, &vm->uuid, &domid) != -ENOENT;
         return !streq(vm->context->settings->hypervisor, "simulated") && !streq(record.stage, "prepare");
 }
 

@@ -11,6 +11,7 @@
 #include "common/daemon/log.h"
 #include "common/daemon/log-ids.h"
 #include "hostd/core/order-check.h"
+#include "hostd/edge/host-facts.h"
 #include "hostd/edge/host-store.h"
 #include "hostd/edge/settings.h"
 #include "hostd/vm/lease.h"
@@ -58,6 +59,7 @@ typedef struct VmContext {
         Loop *loop;
         const HostSettings *settings;
         HostStore *store;
+        HostFactsSource *facts;
         Units units;
         Lease *lease;        /* on what monitors the GPUs */
         Programs programs;

@@ -38,6 +38,23 @@ static void folder_empty(Folder *f) {
         f->holder = 0;
 }
 
+/* As a full disk or somebody's hand leaves it. */
+bool folders_spoil_one(Machine *m) {
+        size_t n = 0, k;
+
+        for (const Folder *f = m->inside->folders; f; f = f->next)
+                n += f->record != NULL;
+        if (n == 0)
+                return false;
+        k = chance_between(m->dice, 0, n - 1);
+        for (Folder *f = m->inside->folders; f; f = f->next)
+                if (f->record && k-- == 0) {
+                        f->record[chance_between(m->dice, 0, strlen(f->record) - 1)] = '\0';
+                        history_add(m->history, "%s folder vm=%s spoilt", m->name, UUID_TEXT(&f->vm));
+                }
+        return true;
+}
+
 void folder_remove(Machine *m, Folder *f) {
         for (Folder **at = &m->inside->folders; *at; at = &(*at)->next)
                 if (*at == f) {

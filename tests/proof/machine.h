@@ -70,6 +70,8 @@ void machine_thaw(Machine *m);
 void machine_die_in_commit(Machine *m); /* hostd, in its next one, which is written or not */
 void machine_fail_commits(Machine *m, bool fail); /* of hostd: its disk is full */
 
+bool guests_make_foreign(Machine *m); /* a domain of other people takes a GPU */
+bool folders_spoil_one(Machine *m);   /* what a program has written, by chance */
 bool guests_kill_one(Machine *m); /* a program that runs, by chance */
 size_t guests_count(const Machine *m); /* domains */
 void machine_list(Machine *m); /* what runs, to the history */

@@ -226,6 +226,27 @@ static void a_program_that_is_killed_is_followed_by_another(void **state) {
         sim_loop_free(sim);
 }
 
+/* No program can go on with such a record: the VM is over once somebody has ended its domain. */
+static void a_domain_whose_record_is_spoilt_ends_with_it(void **state) {
+        SimLoop *sim = new_loop(7);
+        static Host h;
+
+        open_host(&h, sim, 0);
+        (void) start_on(&h);
+        sim_loop_run(sim, 30 * SECOND);
+        assert_true(folders_spoil_one(&h.machine));
+        assert_true(guests_kill_one(&h.machine));
+        sim_loop_run(sim, 120 * SECOND);
+        assert_int_equal(h.n_halted, 0);
+        assert_int_equal(count_running(&h), 1);
+        xen_remove(h.machine.inside->domains, "by-hand");
+        sim_loop_run(sim, 120 * SECOND);
+        assert_int_equal(h.n_halted, 1);
+        assert_null(h.machine.inside->folders);
+        close_host(&h);
+        sim_loop_free(sim);
+}
+
 static void a_full_disk_refuses_orders(void **state) {
         SimLoop *sim = new_loop(7);
         static Host h;
@@ -305,6 +326,7 @@ int main(void) {
                 cmocka_unit_test(a_deaf_program_is_started_again),
                 cmocka_unit_test(a_host_is_found_again),
                 cmocka_unit_test(a_program_that_is_killed_is_followed_by_another),
+                cmocka_unit_test(a_domain_whose_record_is_spoilt_ends_with_it),
                 cmocka_unit_test(a_full_disk_refuses_orders),
                 cmocka_unit_test(an_order_is_whole_or_absent),
                 cmocka_unit_test(a_lost_database_ends_hostd),
