@@ -2,6 +2,8 @@
  * The loop: what both implementations promise, and what the one of tests adds
  */
 
+#include <dlfcn.h>
+
 #include "common/daemon/event-loop.h"
 #include "tests/sim/sim-loop.h"
 #include "tests/unit/common/test.h"
@@ -185,6 +187,29 @@ static void a_seed_gives_the_same_again(void **state) {
         assert_false(uuid_equal(&a, &c));
 }
 
+/* sd-event's answer while the clock stands before 1970. This stands before its own function. */
+static bool is_before_1970;
+
+__attribute__((__visibility__("default"))) int sd_event_now(sd_event *e, clockid_t clock, uint64_t *ret) {
+        int (*now)(sd_event *, clockid_t, uint64_t *) = dlsym(RTLD_NEXT, "sd_event_now");
+
+        if (!is_before_1970 || clock != CLOCK_REALTIME)
+                return now(e, clock, ret);
+        *ret = UINT64_MAX;
+        return 0;
+}
+
+/* Otherwise all that ever expires would have expired. */
+static void a_clock_before_1970_stands_at_0(void **state) {
+        World *w = *state;
+
+        assert_true(loop_now(w->loop, LOOP_REALTIME) > 0);
+        is_before_1970 = true;
+        assert_int_equal(loop_now(w->loop, LOOP_REALTIME), 0);
+        assert_true(loop_now(w->loop, LOOP_MONOTONIC) > 0);
+        is_before_1970 = false;
+}
+
 static void simulated_time_is_exact(void **state) {
         World *w = *state;
         uint64_t since = loop_now(w->loop, LOOP_MONOTONIC), today = loop_now(w->loop, LOOP_REALTIME);
@@ -217,6 +242,7 @@ int main(void) {
                 both(a_function_frees_its_timer_and_ends_the_loop),
                 both(uuids_are_random),
                 cmocka_unit_test_setup_teardown(a_seed_gives_the_same_again, set_up_sim, tear_down),
+                cmocka_unit_test_setup_teardown(a_clock_before_1970_stands_at_0, set_up_event, tear_down),
                 cmocka_unit_test_setup_teardown(simulated_time_is_exact, set_up_sim, tear_down),
         };
 
