@@ -62,8 +62,11 @@ int relocation_take(Relocation *r, Vm *vm) {
                 .power_state = vm->power_state,
                 .counted = vm->memory_counted};
         for (size_t i = 0; i < vm->vgpus.n; i++) {
-                m->pgpus[i] = ((Vgpu *) vm->vgpus.items[i])->resident_on;
-                m->scheduled_pgpus[i] = ((Vgpu *) vm->vgpus.items[i])->scheduled_on;
+                const Vgpu *v = vm->vgpus.items[i];
+
+                m->pgpus[i] = v->resident_on;
+                m->scheduled_pgpus[i] = v->scheduled_on;
+                m->used_hold[i] = v->used_hold;
         }
         if (m->counted)
                 add_free_memory(r->pool, m->resident_on, (int64_t) vm->memory);
@@ -80,6 +83,7 @@ static int put_back(Pool *pool, const MovedVm *m) {
         if (error >= 0)
                 error = pool_set_vm_scheduled(pool, vm, m->scheduled_on);
         for (size_t i = 0; i < vm->vgpus.n && error >= 0; i++) {
+                ((Vgpu *) vm->vgpus.items[i])->used_hold = m->used_hold[i];
                 error = pool_set_vgpu_resident(pool, vm->vgpus.items[i], m->pgpus[i]);
                 if (error >= 0)
                         error = pool_set_vgpu_scheduled(pool, vm->vgpus.items[i], m->scheduled_pgpus[i]);
