@@ -269,8 +269,6 @@ static void on_client(Audit *a, const char *line) {
         memcpy(c->number, number, sizeof(Id));
         memcpy(c->what, what, sizeof(Id));
         line_value(line, "vm", c->vm);
-        if (*line_value(line, "other-vm", number))
-                memcpy(ADD(&a->others)->id, number, sizeof(Id));
         if (!streq(what, "cancel") && !streq(what, "Job.Cancel"))
                 line_value(line, "job", c->job);
 }
@@ -373,12 +371,14 @@ static void on_model(Audit *a, const char *line) {
 
 void audit_line(const char *line, void *audit) {
         Audit *a = audit;
-        Id who, what, id;
+        Id who, what, id, other;
 
         a->line = line;
         line_word(line, 1, who);
         line_word(line, 2, what);
         clients_audit_line(a->clients, line);
+        if (*line_value(line, "other-vm", other))
+                memcpy(ADD(&a->others)->id, other, sizeof(Id));
         if (streq(who, "mirror") || (streq(who, "reader") && !streq(what, "is-told")))
                 broken(a, streq(what, "cannot-read") ? "unreadable" : who, "what is told and what is there differ");
         if (streq(who, "client"))

@@ -36,6 +36,7 @@ static HostType make_type(const CardType *t) {
                 .max_y = 1200,
                 .instances = t->instances,
                 .size = host_type_size(t->instances),
+                .self_compatible_in_vm = t == card_types,
                 .self_compatible_on_pgpu = true,
                 .config_file = strdup(t->config_file),
         };

@@ -13,7 +13,7 @@
 typedef struct CoverageRow {
         const char *section, *row; /* the heading above the table and the first cell; " / " and the second where the first repeats */
         const char *seen;
-        const char *elsewhere; /* the test that reaches it */
+        const char *elsewhere; /* the test that reaches it, where this one does not */
 } CoverageRow;
 
 extern const CoverageRow coverage_rows[]; /* ends with {} */

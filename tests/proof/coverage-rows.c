@@ -25,6 +25,8 @@
 #define IN_CLAIM(what) what " claim=free;" what " claim=held;" what " claim=away"
 
 #define ROW(s, r, line) {.section = s, .row = r, .seen = line}
+/* Seldom seen here: the test that always reaches it. */
+#define ALSO(s, r, line, test) {.section = s, .row = r, .seen = line, .elsewhere = test}
 #define BY(s, r, test) {.section = s, .row = r, .elsewhere = test}
 
 const CoverageRow coverage_rows[] = {
@@ -32,7 +34,7 @@ const CoverageRow coverage_rows[] = {
         ROW(RECORD, "running, paused", "is=running"),
         ROW(RECORD, "stopping", "is=stop|is=cleanup"),
         ROW(RECORD, "halted", "is=halted"),
-        ROW(PHASE, "queued", "phase=queued"),
+        ROW(PHASE, "queued", "order=start code=none"),
         ROW(PHASE, "leasing", "phase=leasing"),
         ROW(PHASE, "launching", "phase=launching"),
         ROW(PHASE, "waiting", "phase=waiting"),
@@ -45,14 +47,14 @@ const CoverageRow coverage_rows[] = {
         ROW(FOUND, "an order without a run folder", "finds=order-without-folder"),
         ROW(FOUND, "a run folder whose record is halted", "finds=halted"),
         ROW(FOUND, "a record that is not halted, its program alive", "finds=program-alive"),
-        ROW(FOUND, "a record that is not halted, its program dead; or no record", "finds=program-dead;finds=no-record"),
-        ROW(FOUND, "a record that cannot be read, a program that holds the folder's lock", "finds=unreadable-held"),
-        ROW(FOUND, "a record that cannot be read, no program, and the VM's domain is there", "finds=unreadable-domain"),
-        ROW(FOUND, "a run folder without an order", "finds=folder-without-order"),
+        ROW(FOUND, "a record that is not halted, its program dead; or no record", "finds=program-dead|finds=no-record"),
+        ALSO(FOUND, "a record that cannot be read, a program that holds the folder's lock", "finds=unreadable-held", "unit-hostd-service-give-up"),
+        ALSO(FOUND, "a record that cannot be read, no program, and the VM's domain is there", "finds=unreadable-domain", "unit-hostd-service-give-up"),
+        ALSO(FOUND, "a run folder without an order", "finds=folder-without-order", "unit-hostd-service-host"),
 
         ROW("Units", "the program died, hostd runs", "died=hostd-runs"),
         ROW("Units", "the program died, hostd does not run", "died=without-hostd"),
-        ROW("Units", "it exited with 0 (the VM is over) or 3 (another program holds the folder)", "program why=over;program why=busy"),
+        ROW("Units", "it exited with 0 (the VM is over) or 3 (another program holds the folder)", "program why=over|program why=busy"),
         ROW("Units", "hostd gives the VM up", "phase=cleaning"),
 
         ROW(FACT, "free memory", "property=MemoryFree"),
@@ -91,14 +93,14 @@ const CoverageRow coverage_rows[] = {
         ROW(HAPPENS, "someone else destroys the domain (libxl pauses it and ends its qemu first, so the program waits up to 5 s for the rest)",
                 "is=halted reason=destroyed"),
         ROW(HAPPENS, "the emulator dies", "emulator=ends-while-running"),
-        ROW(ADOPTED, "prepare", "adopted=prepare"),
+        ALSO(ADOPTED, "prepare", "adopted=prepare", "unit-hostd-domain-state"),
         ROW(ADOPTED, "create, emulator, qemu", "adopted=create;adopted=qemu"),
-        ROW(ADOPTED, "unpause", "adopted=unpause"),
+        ALSO(ADOPTED, "unpause", "adopted=unpause", "unit-hostd-domain-state"),
         ROW(ADOPTED, "running, crashed", "adopted=running"),
         ROW(ADOPTED, "stop", "adopted=stop"),
-        ROW(ADOPTED, "dump", "adopted=dump"),
+        ALSO(ADOPTED, "dump", "adopted=dump", "unit-hostd-domain-state"),
         ROW(ADOPTED, "cleanup", "adopted=cleanup"),
-        ROW(ADOPTED, "wait", "adopted=wait"),
+        ALSO(ADOPTED, "wait", "adopted=wait", "unit-hostd-domain-state"),
         ROW(ADOPTED, "halted", "adopted=halted"),
         BY(MXGPU, "divided by hostd as the type says (`mxgpu/<address>`), and its functions exist", "scenario-mxgpu"),
         BY(MXGPU, "not divided since the host was booted, or its functions are gone, or it is divided in another way and no VM has a function",
@@ -111,7 +113,7 @@ const CoverageRow coverage_rows[] = {
         ROW(BOOKING, "resident", "booking=resident"),
         ROW(INSTANCE, "held", "hold=held"),
         ROW(INSTANCE, "used", "hold=used"),
-        ROW(INSTANCE, "spent", "reservation= property=Count"),
+        ROW(INSTANCE, "spent", "hold=spent"),
 
         ROW(JOB_STAGE, "booked", "stage=booked"),
         ROW(JOB_STAGE, "sent", "stage=sent"),
@@ -120,9 +122,9 @@ const CoverageRow coverage_rows[] = {
         ROW(JOB_STAGE, "stopping", "stage=stopping"),
         ROW(COMES, "running", "operation=start result=done"),
         ROW(COMES, "halted", "operation=start result=cancelled;operation=hard-shutdown result=done"),
-        ROW(COMES, "refused, since a domain that is not of the pool has a PGPU of the order", "order=start code=PGPUInUseByVM"),
-        ROW(COMES, "refused, and another host may do better (memory, capacity, networks, a host that is gone)",
-                "order=start code=HostNotEnoughFreeMemory|order=start code=VMRequiresNet|order=start code=PGPUInsufficientCapacity"),
+        ALSO(COMES, "refused, since a domain that is not of the pool has a PGPU of the order", "order=start code=PGPUInUseByVM", "scenario-strangers"),
+        ALSO(COMES, "refused, and another host may do better (memory, capacity, networks, a host that is gone)",
+                "order=start code=HostNotEnoughFreeMemory|order=start code=VMRequiresNet|order=start code=PGPUInsufficientCapacity", "policyd-service-starts"),
         ROW(COMES, "refused, or failed before its guest ran, and the cause is not in the request (emulator, qemu, the domain, the host's disk)",
                 "stage=second-try:-booked|stage=second-try:-sent"),
         ROW(COMES, "refused for another reason, or failed after its guest was unpaused, or the host does not say which",
@@ -145,23 +147,25 @@ const CoverageRow coverage_rows[] = {
         ROW(A_START, "running", "dies-when=running"),
 
         ROW(INVENTORY, "the VM with the booking's token", "inventory=token pool=here"),
-        ROW(INVENTORY, "the VM with another token / halted, or booked on a host that is offline",
-                "inventory=other-token pool=halted|inventory=other-token pool=offline"),
-        ROW(INVENTORY, "the VM with another token / booked on a host that was not heard from yet", "inventory=other-token pool=unheard"),
-        ROW(INVENTORY, "the VM with another token / booked on another host, and the order has not left yet, or still waits in the link's queue",
-                "inventory=other-token pool=reserved"),
-        ROW(INVENTORY, "the VM with another token / booked on another host, which is online and may have the order",
-                "inventory=other-token pool=online"),
+        ALSO(INVENTORY, "the VM with another token / halted, or booked on a host that is offline",
+                "inventory=other-token pool=halted|inventory=other-token pool=offline", "policyd-service-restarts"),
+        ALSO(INVENTORY, "the VM with another token / booked on a host that was not heard from yet", "inventory=other-token pool=unheard", "policyd-service-outside"),
+        ALSO(INVENTORY, "the VM with another token / booked on another host, and the order has not left yet, or still waits in the link's queue",
+                "inventory=other-token pool=reserved", "policyd-service-outside"),
+        ALSO(INVENTORY, "the VM with another token / booked on another host, which is online and may have the order",
+                "inventory=other-token pool=online", "policyd-service-outside"),
         ROW(INVENTORY, "a VM that the pool does not know", "inventory=unknown"),
         ROW(INVENTORY, "the VM among the ended ones, with the booking's token", "inventory=ended pool=here"),
         ROW(INVENTORY, "nothing of the token / *sent* or *resident* here", "inventory=nothing booking=sent|inventory=nothing booking=resident"),
-        ROW(INVENTORY, "nothing of the token / *reserved*, or its order is still in the link's queue", "inventory=nothing booking=reserved"),
+        ALSO(INVENTORY, "nothing of the token / *reserved*, or its order is still in the link's queue", "inventory=nothing booking=reserved", "policyd-service-restarts"),
         {},
 };
 
 const char *coverage_error_elsewhere(ErrorCode code) {
         static const char *const elsewhere[_ERROR_MAX] = {
                 [ERROR_VM_PCI_BUS_FULL] = "policyd-core-rules",
+                [ERROR_PGPU_NOT_COMPATIBLE_WITH_GPU_GROUP] = "policyd-core-xapi-cases",
+                [ERROR_PGPU_UNHEALTHY] = "policyd-core-places",
                 [ERROR_INTERNAL_ERROR] = "never: a fault of xenvgpu itself",
         };
 

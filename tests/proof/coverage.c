@@ -162,7 +162,7 @@ void coverage_pool(Coverage *c, const Pool *pool) {
                 mark(c, word);
                 for_each(const Vgpu, v, &vm->vgpus)
                         if (v->used_hold)
-                                mark(c, "hold=used");
+                                mark(c, vm->booking == BOOKING_RESIDENT ? "hold=spent" : "hold=used");
         }
         for_each(const Reservation, r, &pool->objects[CLASS_RESERVATION])
                 if (r->holds.n > 0)
@@ -306,16 +306,17 @@ static size_t print_states(const Coverage *c, FILE *file, bool whole, size_t *re
         *ret_elsewhere = 0;
         for (size_t i = 0; coverage_rows[i].section; i++) {
                 const CoverageRow *r = &coverage_rows[i];
-                uint64_t count = r->elsewhere ? 0 : count_of(c, i);
+                uint64_t count = r->seen ? count_of(c, i) : 0;
+                const char *other = count > 0 ? NULL : r->elsewhere;
 
-                *ret_elsewhere += r->elsewhere != NULL;
-                n_missing += !r->elsewhere && count == 0;
-                if (!whole && (r->elsewhere || count > 0))
+                *ret_elsewhere += other != NULL;
+                n_missing += !other && count == 0;
+                if (!whole && (other || count > 0))
                         continue;
                 if (!streq(section, r->section))
                         fprintf(file, "  %s\n", r->section);
                 section = r->section;
-                print_row(file, r->row, count, r->elsewhere);
+                print_row(file, r->row, count, other);
         }
         return n_missing;
 }

@@ -24,8 +24,8 @@ static int read_facts(HostFactsSource *source, HostFacts *ret) {
         *ret = (HostFacts){
                 .memory_total = MACHINE_MEMORY,
                 .cpus = 8,
-                .iommu = true,
-                .hvm = true,
+                .iommu = !m->lacks_iommu,
+                .hvm = !m->lacks_hvm,
                 .hostname = strdup(m->name),
         };
         if (asprintf(&ret->boot_id, "boot-%u-%u", m->number, m->boots) < 0)
@@ -55,7 +55,10 @@ static bool is_lost(const PciAddress *address, void *userdata) {
 
 static char *monitors[] = {(char *) "gpumon.service", (char *) "dcgm.service", NULL};
 
+static char *allowed_keys[] = {(char *) "pcidevs", NULL};
+
 static const HostSettings settings = {
+        .allowed_config_keys = allowed_keys,
         .hypervisor = (char *) "libxl",
         .sim_dir = (char *) "",
         .hostname = (char *) "",

@@ -48,6 +48,7 @@ struct Machine {
         bool trouble; /* programs, emulators, guests and the hypervisor fail, die, hang */
         bool deaf;    /* programs cannot be reached */
         unsigned exits; /* of hostd, by itself */
+        bool lacks_iommu, lacks_hvm;
         unsigned n_pgpus;
         unsigned boots;
         bool is_frozen;       /* the process of hostd is stopped; guests run on */

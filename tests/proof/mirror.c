@@ -103,7 +103,7 @@ static void say_told(Mirror *m, const Object *o, const Property *p, const char *
                         *c = '-';
         if (o->class == CLASS_JOB && streq(p->name, "Stage"))
                 history_add(&m->world->history, "policyd tells job=%s stage=%s", UUID_TEXT(&o->id), strempty(word));
-        else if ((o->class == CLASS_HOST && streq(p->name, "MemoryFree")) || (o->class == CLASS_RESERVATION && streq(p->name, "Count")))
+        else if (o->class == CLASS_HOST && streq(p->name, "MemoryFree"))
                 history_add(&m->world->history, "policyd tells %s=%s property=%s", object_class_to_string(o->class),
                         UUID_TEXT(&o->id), p->name);
 }
@@ -118,7 +118,7 @@ static void add(Mirror *m, const Object *o) {
         *e = (Entry){.class = o->class, .id = o->id, .values = calloc(n + 1, sizeof(char *))};
         for (size_t i = 0; i < n; i++)
                 e->values[i] = value_of(o, &p[i]);
-        for (size_t i = 0; i < n && o->is_new; i++)
+        for (size_t i = 0; i < n && o->is_new && o->class == CLASS_JOB; i++)
                 say_told(m, o, &p[i], e->values[i]);
         if (hashmap_put(m->entries[o->class], &e->id, e) < 0)
                 abort();

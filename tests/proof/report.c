@@ -45,10 +45,10 @@ static size_t print_methods(const Totals *t, bool whole) {
                 const char *elsewhere, *name = work_method_name(i, &elsewhere);
 
                 n_elsewhere += elsewhere != NULL;
-                n_missing += !elsewhere && c->acked == 0;
+                n_missing += !elsewhere && c->called == 0;
                 if (elsewhere && whole)
                         printf("    %-70s %s\n", name, elsewhere);
-                else if (whole || (!elsewhere && c->acked == 0))
+                else if (whole || (!elsewhere && c->called == 0))
                         printf("    %-70s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", name, c->called, c->acked, c->refused);
         }
         printf("  %zu of %zu, %zu by other tests\n", n - n_missing - n_elsewhere, n, n_elsewhere);

@@ -15,17 +15,6 @@
 #define OTHER_INSTANCE "0b000000-0000-4000-8000-000000000002"
 #define OTHER_NAME ":2.1"
 
-/* Mostly of an earlier epoch, and refused; sometimes it takes the machine. */
-static int claim(Hostd *h, uint64_t dice, uint64_t orders, Refusal *refusal) {
-        uint64_t held = host_get_epoch(h), epoch = held > 0 ? held - dice % (held + 1) : 0;
-
-        if (dice % 8 == 0)
-                epoch = held + 1;
-        if (dice % 32 == 1)
-                epoch = UINT64_MAX;
-        return host_claim(h, OTHER_NAME, epoch, dice % 16 == 8 ? ODD_POOL : OTHER_POOL, OTHER_INSTANCE, orders, &held, refusal);
-}
-
 static bool is_other(Hostd *h) {
         return streq(host_get_claimed_by(h), OTHER_POOL) || streq(host_get_claimed_by(h), ODD_POOL);
 }
@@ -42,11 +31,16 @@ static void new_uuid(Machine *m, char ret[static UUID_TEXT_MAX]) {
         uuid_to_string(&id, ret);
 }
 
+/* A few on each machine, so that they can be stopped and started again. */
+static void other_vm(const Machine *m, uint64_t dice, char ret[static UUID_TEXT_MAX]) {
+        (void) snprintf(ret, UUID_TEXT_MAX, "0b000000-0000-4000-8000-%06x%06x", m->number + 1, (unsigned) (dice / 64 % 2 + 16));
+}
+
 static int start(Machine *m, Hostd *h, uint64_t dice, const char *prefix, Refusal *refusal) {
         char vm[UUID_TEXT_MAX], token[UUID_TEXT_MAX];
         _cleanup_free_ char *order = NULL;
 
-        new_uuid(m, vm);
+        other_vm(m, dice, vm);
         new_uuid(m, token);
         if (asprintf(&order,
                     "{\"version\":1,\"epoch\":%" PRIu64 ",\"token\":\"%s\",\"vm\":{\"uuid\":\"%s\",\"name_label\":\"other\","
@@ -62,13 +56,39 @@ static int stop(Machine *m, Hostd *h, uint64_t dice, const char *prefix, Refusal
         char vm[UUID_TEXT_MAX], token[UUID_TEXT_MAX];
         _cleanup_free_ char *order = NULL;
 
-        new_uuid(m, vm);
+        other_vm(m, dice, vm);
         new_uuid(m, token);
         if (asprintf(&order, "{\"version\":1,\"epoch\":%" PRIu64 ",\"token\":\"%s\",\"uuid\":\"%s\",\"force\":%s}",
                     host_get_epoch(h), token, vm, dice % 2 ? "true" : "false") < 0)
                 abort();
         history_add(m->history, "%s of=%s claim=%s", prefix, m->name, claim_of(h));
         return host_stop_vm(h, is_other(h) ? OTHER_NAME : ":2.2", order, refusal);
+}
+
+/* What is there then is not of policyd's pool. */
+static void start_at_once(Machine *m, Hostd *h, uint64_t dice) {
+        char prefix[64];
+        Refusal refusal = {};
+
+        (void) snprintf(prefix, sizeof(prefix), "%s stranger starts", m->name);
+        (void) start(m, h, dice, prefix, &refusal);
+        refusal_done(&refusal);
+}
+
+/* Mostly of an earlier epoch, and refused; sometimes it takes the machine. */
+static int claim(Machine *m, Hostd *h, uint64_t dice, uint64_t orders, Refusal *refusal) {
+        int r;
+
+        uint64_t held = host_get_epoch(h), epoch = held > 0 ? held - dice % (held + 1) : 0;
+
+        if (dice % 8 == 0)
+                epoch = held + 1;
+        if (dice % 32 == 1)
+                epoch = UINT64_MAX;
+        r = host_claim(h, OTHER_NAME, epoch, dice % 16 == 8 ? ODD_POOL : OTHER_POOL, OTHER_INSTANCE, orders, &held, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE && dice % 16 == 0)
+                start_at_once(m, h, dice);
+        return r;
 }
 
 static int change_types(Hostd *h, EnablementChange change, uint64_t dice, Refusal *refusal) {
@@ -106,9 +126,9 @@ int stranger_call(Machine *m, StrangerCall what, uint64_t dice, const char *pref
                 return -ENOTCONN;
         switch (what) {
         case STRANGER_CLAIM:
-                return claim(h, dice, 0, refusal);
+                return claim(m, h, dice, 0, refusal);
         case STRANGER_CLAIM_WITH:
-                return claim(h, dice, dice % 1000, refusal);
+                return claim(m, h, dice, dice % 1000, refusal);
         case STRANGER_RELEASE:
                 return host_release(h, is_other(h) ? OTHER_NAME : ":2.4", refusal);
         case STRANGER_INVENTORY:

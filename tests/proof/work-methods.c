@@ -190,8 +190,8 @@ static void choose_address(Work *work, Arguments *a) {
 static void choose_device(Work *work, Arguments *a) {
         char device[16] = "";
 
-        if (chance(&work->world->dice, 200))
-                (void) snprintf(device, sizeof(device), "%u", (unsigned) chance_between(&work->world->dice, 0, 24));
+        if (chance(&work->world->dice, 400))
+                (void) snprintf(device, sizeof(device), "%u", chance(&work->world->dice, 700) ? 1 : (unsigned) chance_between(&work->world->dice, 0, 24));
         set_text(a, 0, chance(&work->world->dice, 20) ? "x" : device);
         set_text(a, 1, "");
 }

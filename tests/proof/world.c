@@ -109,6 +109,7 @@ static void set_options(World *w) {
         };
         for (ObjectClass c = 0; c < _CLASS_MAX; c++)
                 w->options.limits[c] = 10000;
+        w->options.limits[CLASS_QUOTA] = w->options.limits[CLASS_VM_GROUP] = w->options.limits[CLASS_RESERVATION] = 4;
 }
 
 static void init_machines(World *w) {
@@ -118,6 +119,8 @@ static void init_machines(World *w) {
                         .dice = &w->dice,
                         .history = &w->history,
                         .listener = &net_listener,
+                        .lacks_iommu = i % 7 == 3,
+                        .lacks_hvm = i % 11 == 5,
                         .userdata = &w->net,
                 };
                 machine_init(&w->machines[i], i);
