@@ -204,6 +204,11 @@ static void on_policyd_ends(ClientsAudit *a) {
         a->asked.n = 0;
 }
 
+/* All that was told since the copy, and nobody knows what that is. */
+static void on_restored(ClientsAudit *a) {
+        a->properties.n = a->keys.n = a->asked.n = 0;
+}
+
 void clients_audit_line(ClientsAudit *a, const char *line) {
         Id who, what;
 
@@ -215,6 +220,8 @@ void clients_audit_line(ClientsAudit *a, const char *line) {
                 on_gone(a, line);
         else if (streq(who, "policyd") && streq(what, "ends"))
                 on_policyd_ends(a);
+        else if (streq(who, "policyd") && streq(what, "restored"))
+                on_restored(a);
         else if (streq(who, "model") && streq(what, "text"))
                 on_model(a, line);
 }

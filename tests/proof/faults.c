@@ -101,6 +101,8 @@ static bool make(Faults *f, Fault fault, unsigned i) {
                 return arm(f, fault, i, NET_LOSE_ANSWER);
         case FAULT_FULL:
                 return arm(f, fault, i, NET_STRIKE_NONE);
+        case FAULT_RESTORE:
+                return copy_restore(&f->copy, w);
         case _FAULT_MAX:
         case _FAULT_INVALID:
                 break;
@@ -109,7 +111,7 @@ static bool make(Faults *f, Fault fault, unsigned i) {
 }
 
 void faults_make(Faults *f) {
-        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8, 6, 10, 10, 6, 8, 6};
+        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8, 6, 10, 10, 6, 8, 6, 12};
         World *w = f->world;
         unsigned sum = 0, at, i;
         Fault fault = 0;
@@ -120,6 +122,8 @@ void faults_make(Faults *f) {
         while (at >= weights[fault])
                 at -= weights[fault++];
         i = (unsigned) chance_between(&w->dice, 0, w->n_machines - 1);
+        if (chance(&w->dice, 150))
+                copy_take(&f->copy, w);
         history_add(&w->history, "fault %s", fault_to_string(fault));
         if (make(f, fault, i)) {
                 f->n[fault]++;
@@ -186,4 +190,8 @@ void faults_mend_all(Faults *f) {
         world_run(w, 0); /* whoever is dying ends */
         mend(f, UINT64_MAX);
         world_start_policyd(f->world);
+}
+
+void faults_done(Faults *f) {
+        copy_done(&f->copy);
 }

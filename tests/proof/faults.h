@@ -5,6 +5,7 @@
  */
 
 #include "common/base/words.h"
+#include "tests/proof/copies.h"
 #include "tests/proof/world.h"
 
 #define FAULTS(W)                                                                                             \
@@ -16,12 +17,14 @@
         W(FAULT_SLOW_ONE_WAY, "link slow in one direction")                                                   \
         W(FAULT_CUT_BEFORE, "link cut before a message") W(FAULT_CUT_AFTER, "link cut after a message")       \
         W(FAULT_CUT_GREETING, "link cut as its hello is read") W(FAULT_NO_ANSWER, "answer lost")              \
-        W(FAULT_FULL, "link takes no message")
+        W(FAULT_FULL, "link takes no message")         \
+        W(FAULT_RESTORE, "policyd's database restored")
 DEFINE_ENUM(Fault, FAULT, FAULTS);
 
 typedef struct Faults {
         World *world;
         uint64_t n[_FAULT_MAX];
+        Copy copy;
         /* When it is mended; 0: it is not broken. */
         uint64_t policyd, storage;
         struct {
@@ -33,3 +36,4 @@ const char *fault_to_string(Fault f);
 void faults_make(Faults *f);     /* one */
 void faults_mend(Faults *f);     /* those whose time has come */
 void faults_mend_all(Faults *f);
+void faults_done(Faults *f);

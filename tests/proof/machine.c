@@ -7,6 +7,7 @@
 
 #include "common/io/file.h"
 #include "hostd/core/idset.h"
+#include "hostd/service/claim.h"
 #include "tests/proof/machine-private.h"
 
 static Machine *machine_of(HostFactsSource *source) {
@@ -300,6 +301,14 @@ void machine_power_off(Machine *m) {
                 systemd_power_off(m->inside->systemd);
         guests_cut_power(m);
         empty_runtime_dir(m);
+}
+
+bool machine_knows_later(const Machine *m, const char *pool, uint64_t epoch, uint64_t orders) {
+        const Hostd *h = m->inside->hostd;
+
+        if (!h || m->is_frozen || !streq(host_get_claimed_by(h), pool))
+                return false;
+        return host_get_epoch(h) > epoch || (host_get_epoch(h) == epoch && host_get_orders(h) > orders);
 }
 
 void machine_fail_commits(Machine *m, bool fail) {

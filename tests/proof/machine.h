@@ -69,6 +69,8 @@ void machine_crash_hostd(Machine *m);
 bool machine_freeze(Machine *m); /* false: hostd does not run, or is frozen already */
 void machine_thaw(Machine *m);
 void machine_die_in_commit(Machine *m); /* hostd, in its next one, which is written or not */
+/* Its hostd can answer, and was commanded by the pool after that. */
+bool machine_knows_later(const Machine *m, const char *pool, uint64_t epoch, uint64_t orders);
 void machine_fail_commits(Machine *m, bool fail); /* of hostd: its disk is full */
 
 bool guests_make_foreign(Machine *m); /* a domain of other people takes a GPU */

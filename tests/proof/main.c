@@ -112,6 +112,7 @@ static uint64_t prove(const Options *o, uint64_t seed, bool again, Totals *t) {
                         t->faults[i] += f.n[i];
         }
         mirror_free(mirror);
+        faults_done(&f);
         world_free(w);
         work_free(work);
         audit_free(audit);

@@ -1,0 +1,21 @@
+#pragma once
+
+/*
+ * Older copies of policyd's database, and beginning with one
+ *
+ * A copy that Manager.Backup makes has a mark. One that cp makes has none, and only a host that took an order or a claim since can
+ * tell that it is old (docs/architecture.md): such a copy is put back only while one that knows better can answer.
+ */
+
+#include "tests/proof/world.h"
+
+typedef struct Copy {
+        SimDb *db; /* NULL: there is none */
+        bool marked;
+} Copy;
+
+/* Where all hosts are in the pool; it takes the place of the copy before. */
+void copy_take(Copy *c, World *w);
+/* False: no host could tell. policyd runs then. */
+bool copy_restore(const Copy *c, World *w);
+void copy_done(Copy *c);
