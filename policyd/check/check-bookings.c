@@ -166,12 +166,16 @@ void check_twice(Check *c) {
                         look_twice(c, &c->in->reports[i], &c->in->reports[i].vms[k], first);
 }
 
-/* VMs that the pool does not know may be somebody else's: they are counted, and listed as problems of their host. */
+/*
+ * VMs that the pool does not know may be somebody else's: they are counted, and listed as problems of their host. A host that was not
+ * heard from yet is waited for, since it may run the VM that another one reports.
+ */
 static void look_agree(Check *c, const CheckReport *report, const InventoryVm *run, const Vm *vm) {
         const Host *h = vm ? host_of(vm) : NULL;
 
         if (vm)
-                CHECK(c, vm, h == report->host, "runs on host '%s', and the pool has it %s%s%s%s", report->host->name_label,
+                CHECK(c, vm, h == report->host || (h && h->state == HOST_CONNECTING),
+                        "runs on host '%s', and the pool has it %s%s%s%s", report->host->name_label,
                         h ? "on host '" : power_state_to_string(vm->power_state), h ? h->name_label : "", h ? "'" : "",
                         h && h->state != HOST_ONLINE ? ", which is not online" : "");
 }
