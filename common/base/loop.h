@@ -44,6 +44,7 @@ typedef struct LoopOps {
         int (*timer_arm)(LoopTimer *t, uint64_t at);
         void (*timer_free)(LoopTimer *t);
         void (*exit)(Loop *loop, int status);
+        uint64_t (*stopwatch)(Loop *loop); /* NULL: time stands while a function runs */
 } LoopOps;
 
 struct Loop {
@@ -61,6 +62,11 @@ struct LoopTimer {
 
 static inline uint64_t loop_now(Loop *loop, LoopClock clock) {
         return loop->ops->now(loop, clock);
+}
+
+/* ns, to measure how long a piece of work takes; loop_now() is the time at which this turn of the loop began. */
+static inline uint64_t loop_stopwatch(Loop *loop) {
+        return loop->ops->stopwatch ? loop->ops->stopwatch(loop) : 1000 * loop->ops->now(loop, LOOP_MONOTONIC);
 }
 
 static inline int loop_random(Loop *loop, void *buf, size_t n) {

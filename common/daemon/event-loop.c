@@ -39,6 +39,13 @@ static uint64_t event_now(Loop *loop, LoopClock clock) {
         return now == UINT64_MAX ? 0 : now;
 }
 
+static uint64_t event_stopwatch(Loop *loop) {
+        struct timespec now = {};
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t) now.tv_sec * UINT64_C(1000000000) + (uint64_t) now.tv_nsec;
+}
+
 static int event_random(Loop *loop, void *buf, size_t n) {
         ssize_t got;
 
@@ -131,6 +138,7 @@ static void event_exit(Loop *loop, int status) {
 
 static const LoopOps ops = {
         .now = event_now,
+        .stopwatch = event_stopwatch,
         .random = event_random,
         .timer_new = event_timer_new,
         .timer_arm = event_timer_arm,
