@@ -12,6 +12,9 @@ const WordTable vm_states_here = { .words = vm_states_list, .n = VM_STATE_HALTED
 
 DEFINE_WORDS(vm_state, VmState, vm_states)
 
+DEFINE_WORD_TABLE(start_stage_words, START_STAGES)
+DEFINE_WORDS(start_stage, StartStage, start_stage_words)
+
 #define HEAD(T)                                         \
         FIELD_VERSION, FIELD_AS(T, head.seq, "seq", REQUIRED, U64), \
         FIELD_AS(T, head.boot_id, "boot_id", REQUIRED, TEXT), FIELD_AS(T, head.token, "token", OPTIONAL, TOKEN)

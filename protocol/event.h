@@ -25,6 +25,17 @@ DEFINE_ENUM(VmState, VM_STATE, VM_STATES);
 const char *vm_state_to_string(VmState s);
 VmState vm_state_from_string(const char *text);
 
+/* Of a start: hostd's three, then those of docs/states.md; "cleanup" where a start that was cut off is begun again. */
+#define START_STAGES(W)                                                                                       \
+        W(START_QUEUED, "queued") W(START_LEASE, "lease") W(START_LAUNCH, "launch")                           \
+        W(START_PREPARE, "prepare") W(START_CREATE, "create") W(START_EMULATOR, "emulator")                   \
+        W(START_QEMU, "qemu") W(START_UNPAUSE, "unpause") W(START_CLEANUP, "cleanup")
+DEFINE_ENUM(StartStage, START_STAGE, START_STAGES);
+
+extern const WordTable start_stage_words;
+const char *start_stage_to_string(StartStage stage);
+StartStage start_stage_from_string(const char *text); /* _START_STAGE_INVALID: it is no stage of a start */
+
 typedef struct EventHead {
         uint64_t seq;
         char *boot_id;

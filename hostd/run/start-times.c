@@ -6,9 +6,6 @@
 
 #include "hostd/run/start-times.h"
 
-DEFINE_WORD_TABLE(start_stage_words, START_STAGES)
-DEFINE_WORDS(start_stage, StartStage, start_stage_words)
-
 void start_times_end(StartTimes *t, uint64_t now) {
         if (t->since != 0 && now > t->since)
                 t->spent[t->stage] += now - t->since;

@@ -9,17 +9,8 @@
  * in both, and hold over restarts of either, but not over a reboot, which no start outlives.
  */
 
+#include "protocol/event.h"
 #include "protocol/record.h"
-
-/* hostd's three, then those of docs/states.md; "cleanup" where a start that was cut off is begun again. */
-#define START_STAGES(W)                                                                                       \
-        W(START_QUEUED, "queued") W(START_LEASE, "lease") W(START_LAUNCH, "launch")                           \
-        W(START_PREPARE, "prepare") W(START_CREATE, "create") W(START_EMULATOR, "emulator")                   \
-        W(START_QEMU, "qemu") W(START_UNPAUSE, "unpause") W(START_CLEANUP, "cleanup")
-DEFINE_ENUM(StartStage, START_STAGE, START_STAGES);
-
-const char *start_stage_to_string(StartStage stage);
-StartStage start_stage_from_string(const char *text); /* _START_STAGE_INVALID: it is no stage of a start */
 
 /* All zero: nothing was counted yet. */
 typedef struct StartTimes {
