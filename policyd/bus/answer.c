@@ -11,9 +11,10 @@
 #include "common/daemon/bus-text.h"
 #include "policyd/bus/bus-private.h"
 
-int bus_decided(int r, Refusal *refusal, sd_bus_error *error) {
+int bus_decided(Bus *bus, int r, Refusal *refusal, sd_bus_error *error) {
         if (r >= 0 && refusal->code == ERROR_NONE)
                 return 0;
+        policy_count_refusal(bus->policy, r < 0 ? ERROR_INTERNAL_ERROR : refusal->code);
         if (r >= 0)
                 r = bus_error_set(
                         error, refusal->code, "%s", refusal->message ?: error_code_meaning(refusal->code));
@@ -50,7 +51,7 @@ int bus_reply_empty(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
 }
 
 int bus_finish(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, sd_bus_error *error) {
-        r = bus_decided(r, refusal, error);
+        r = bus_decided(bus, r, refusal, error);
         return r < 0 ? r : bus_reply_empty(bus, m, error);
 }
 
@@ -127,7 +128,7 @@ static int find_key(Call *c) {
         r = policy_idempotency_find(c->bus->policy, c->uid, sd_bus_message_get_member(c->m),
                 c->options.idempotency_key, c->arguments, &path, &c->refusal);
         if (r < 0 || c->refusal.code != ERROR_NONE)
-                return bus_decided(r, &c->refusal, c->error);
+                return bus_decided(c->bus, r, &c->refusal, c->error);
         /* The first call with this key may still wait for its commit, so this one waits too. */
         return r > 0 ? reply_later(c->bus, c->m, path, c->error) : 0;
 }
@@ -152,7 +153,7 @@ int call_begin(Call *c, unsigned allowed, const char *arguments, ...) {
 }
 
 int call_finish(Call *c, int r, const Object *made) {
-        r = bus_decided(r, &c->refusal, c->error);
+        r = bus_decided(c->bus, r, &c->refusal, c->error);
         if (r < 0)
                 return r;
         if (made && c->arguments) {

@@ -36,7 +36,7 @@ static int method_plan(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         r = object_read_or_none(bus, m, CLASS_VGPU_TYPE, &type, error);
         if (r < 0)
                 return r;
-        r = bus_decided(groups_plan(bus->policy, g, (VgpuType *) type, &json, &refusal), &refusal, error);
+        r = bus_decided(bus, groups_plan(bus->policy, g, (VgpuType *) type, &json, &refusal), &refusal, error);
         return r < 0 ? r : bus_reply_text(bus, m, r, json, error);
 }
 

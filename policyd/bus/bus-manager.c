@@ -347,7 +347,7 @@ static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (r < 0)
                 return r;
         r = policy_list(bus->policy, c, filters.items, filters.n, offset, page_limit(limit), &json, &refusal);
-        r = bus_decided(r, &refusal, error);
+        r = bus_decided(bus, r, &refusal, error);
         return r < 0 ? r : bus_reply_text(bus, m, r, json, error);
 }
 
@@ -382,6 +382,21 @@ static int method_list_owners(sd_bus_message *m, void *userdata, sd_bus_error *e
         return bus_reply_text(bus, m, r, json, error);
 }
 
+static int method_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        const char *format;
+        char *text = NULL;
+        int r;
+
+        r = bus_text(m, "format", TEXT_LINE, &format, error);
+        if (r < 0)
+                return r;
+        if (!streq(format, "text") && !streq(format, "openmetrics"))
+                return bus_error_set(error, ERROR_INVALID_RECORD, "The format is text or openmetrics, not \"%s\".", format);
+        r = policy_metrics(bus->policy, streq(format, "openmetrics"), &text);
+        return bus_reply_text(bus, m, r, text, error);
+}
+
 static int method_check_host_failure(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *bus = userdata;
         char *json = NULL;
@@ -408,7 +423,7 @@ static int method_remove_row(sd_bus_message *m, void *userdata, sd_bus_error *er
                 r = options_read(m, 0, &options, error);
         if (r < 0)
                 return r;
-        r = bus_decided(policy_remove_row(bus->policy, row, &refusal), &refusal, error);
+        r = bus_decided(bus, policy_remove_row(bus->policy, row, &refusal), &refusal, error);
         return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 
@@ -474,6 +489,7 @@ static const sd_bus_vtable manager_vtable[] = {
         METHOD("Capacity", NOTHING, ("s", json), method_capacity),
         METHOD("ListOwners", ("u", offset, "u", limit), ("s", json), method_list_owners),
         METHOD("Check", NOTHING, ("s", json), method_check),
+        METHOD("Metrics", ("s", format), ("s", text), method_metrics),
         METHOD("CheckHostFailure", ("o", host), ("s", json), method_check_host_failure),
         METHOD("RemoveRow", ("s", row, "a{sv}", options), NOTHING, method_remove_row),
         METHOD("Backup", ("h", file, "a{sv}", options), ("t", bytes), method_backup),
@@ -493,6 +509,7 @@ const BusClass bus_class_manager = {
         .vtable = manager_vtable,
         .methods = (const MethodRow[]){{"Find", METHOD_READS}, {"List", METHOD_TAKES_LONG},
                 {"ListOwners", METHOD_TAKES_LONG}, {"Capacity", METHOD_TAKES_LONG}, {"Check", METHOD_TAKES_LONG},
+                {"Metrics", METHOD_TAKES_LONG},
                 {"CheckHostFailure", METHOD_TAKES_LONG}, {"RemoveRow", METHOD_READS_AND_CHANGES},
                 {"Backup", METHOD_READS}, /* a place would keep its descriptor open after the answer */
                 {}},

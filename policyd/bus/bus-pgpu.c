@@ -40,7 +40,7 @@ static int set_enabled(sd_bus_message *m, Pgpu *g, const TypeSet *set, sd_bus_er
         if (r < 0)
                 return r;
         r = pgpus_set_enabled(bus->policy, g, set->items, set->n, request_committed, q, &refusal);
-        r = bus_decided(r, &refusal, error);
+        r = bus_decided(bus, r, &refusal, error);
         if (r < 0) {
                 request_cancel(q);
                 return r;

@@ -157,7 +157,7 @@ DECLARE_GETTER(get_property); /* userdata is the object */
 
 /* answer.c. The end of a decision: 0 when it was made; the error of the refusal, or of r (negative errno), set in
  * error. Frees the refusal's content. */
-int bus_decided(int r, Refusal *refusal, sd_bus_error *error);
+int bus_decided(Bus *bus, int r, Refusal *refusal, sd_bus_error *error);
 /* Answers m after the commit, with the path of o ("/" when o is NULL) or with nothing. Returns what a handler
  * returns. */
 int bus_reply_object(Bus *bus, sd_bus_message *m, const Object *o_or_null, sd_bus_error *error);

@@ -64,6 +64,10 @@ int policy_remove_row(Policy *p, const char *name, Refusal *refusal);
 /* 0 or -EIO (the waiting replies were answered with the error). Cheap when nothing is open. */
 int policy_flush(Policy *p);
 
+/* What the pool is and what was counted, for Prometheus; the caller frees. */
+int policy_metrics(Policy *p, bool openmetrics, char **ret_text);
+void policy_count_refusal(Policy *p, ErrorCode code);
+
 /* done() is called once. Order of calls is order of commits. Negative: it will not be called, and nothing of
  * the batch is kept. */
 int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata);

@@ -53,6 +53,7 @@ PERFORM_READING(check_failure, Host, hosts_check_failure(p, o, &answer))
 PERFORM(list, Object, return read_list(c->world, c->work->mirror, (ObjectClass) (number % _CLASS_MAX), number / 16, refusal);)
 PERFORM_READING(check, Object, policy_check(p, &answer))
 PERFORM_READING(capacity, Object, policy_capacity(p, &answer))
+PERFORM(metrics, Object, _cleanup_free_ char *said = NULL; return policy_metrics(p, /* openmetrics= */ true, &said);)
 PERFORM_READING(list_owners, Object, policy_owners(p, (uint32_t) (number % 3), 1000, &answer))
 
 PERFORM(find, Object,
@@ -260,6 +261,7 @@ const Method work_methods[] = {
         MANAGER("Find", 2, "n", .perform = find, .choose = choose_found, .flags = METHOD_READS),
         MANAGER("List", 2, "", .perform = list, .choose = choose_number, .flags = METHOD_READS),
         MANAGER("Capacity", 1, "", .perform = capacity, .flags = METHOD_READS),
+        MANAGER("Metrics", 1, "", .perform = metrics, .flags = METHOD_READS),
         MANAGER("ListOwners", 1, "", .perform = list_owners, .choose = choose_number, .flags = METHOD_READS),
         MANAGER("RemoveRow", 1, "x", .perform = remove_row, .choose = choose_row, .flags = METHOD_READS),
         MANAGER("Check", 1, "", .perform = check, .flags = METHOD_READS),

@@ -247,6 +247,14 @@ static void content_done(BatchContent *c) {
         store_ops_done(&c->extra);
 }
 
+static int write_ops(Batch *b, StoreOps *ops) {
+        uint64_t began = loop_stopwatch(batch_loop(b));
+        int r = b->store ? store_write(b->store, ops) : -EIO;
+
+        metrics_committed(&b->metrics, loop_stopwatch(batch_loop(b)) - began);
+        return r;
+}
+
 int batch_commit(Batch *b) {
         _cleanup_(content_done) BatchContent c = b->now;
         Object *changes;
@@ -262,7 +270,7 @@ int batch_commit(Batch *b) {
         r = c.poison ?: b->unreadable.n_blocking > 0 ? -EROFS : 0;
         r = r ?: encode_changes(b, changes, &c.extra);
         if (r == 0 && c.extra.n > 0)
-                r = b->store ? store_write(b->store, &c.extra) : -EIO;
+                r = write_ops(b, &c.extra);
         if (r == 0)
                 batch_succeed(b, changes, &c);
         else

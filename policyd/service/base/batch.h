@@ -10,6 +10,7 @@
 
 #include "policyd/pool/each.h"
 #include "policyd/service/base/answers.h"
+#include "policyd/service/base/metrics.h"
 #include "policyd/service/base/options.h"
 
 /* owner: whose action it is. */
@@ -60,6 +61,7 @@ typedef struct Batch {
         bool meta_changed;      /* in more than its numbers */
         uint64_t row_orders;    /* of meta.orders, what stands in the meta record itself */
         Answers answers;
+        Metrics metrics;
         StoreOps gone_jobs; /* deletions of jobs that left the pool and still stand on disk */
 
         BatchContent now;

@@ -10,19 +10,14 @@
 #include "policyd/words/decision-words.h"
 #include "protocol/type-record.h"
 
-typedef struct Counts {
-        uint64_t total, used, scheduled, reserved, outside;
-} Counts;
-
 static uint32_t instances_on(const Pgpu *p, const VgpuType *t) {
         uint32_t units = pgpu_type_units(p, t);
 
         return units > 0 ? PGPU_SIZE / units : 0;
 }
 
-/* total: instances on the group's usable PGPUs if nothing else ran there. */
-static Counts count_type(const GpuGroup *g, const VgpuType *t) {
-        Counts n = {};
+TypeCounts group_count_type(const GpuGroup *g, const VgpuType *t) {
+        TypeCounts n = {};
 
         for_each(const Pgpu, p, &g->pgpus) {
                 if (p->present && p->host->state == HOST_ONLINE && p->host->enabled &&
@@ -82,7 +77,7 @@ static void write_reason(StrBuf *b, const GpuGroup *g, const VgpuType *t, const 
 }
 
 static void write_group_type(StrBuf *b, const GpuGroup *g, const VgpuType *t, uint64_t *ret_available) {
-        Counts n = count_type(g, t);
+        TypeCounts n = group_count_type(g, t);
         PgpuVerdict nearest = {};
 
         *ret_available = group_capacity(g, t, &nearest);

@@ -41,6 +41,12 @@ int vm_group_add(Policy *p, const Uuid *id_or_null, const char *name_label, cons
 uint64_t reservations_next_expiry(const Policy *p);
 void reservations_expire(Policy *p);
 
+/* capacity.c. total: instances on the group's usable PGPUs if nothing else ran there. */
+typedef struct TypeCounts {
+        uint64_t total, used, scheduled, reserved, outside;
+} TypeCounts;
+TypeCounts group_count_type(const GpuGroup *g, const VgpuType *t);
+
 /* quotas.c: "quotas": those that hold for an owner, with their use and what would be added; [] when there are
  * none */
 void json_write_quotas(StrBuf *b, const Pool *pool, const char *owner, const QuotaNeed *needs, size_t n);

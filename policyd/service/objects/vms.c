@@ -160,7 +160,11 @@ int vms_set_owner(Policy *p, Vm *vm, const char *owner, Refusal *refusal) {
 }
 
 int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Refusal *refusal) {
-        return decided(start_vm(&p->operations, vm, options, ret_job, refusal));
+        uint64_t began = loop_stopwatch(batch_loop(&p->batch));
+        int r = start_vm(&p->operations, vm, options, ret_job, refusal);
+
+        metrics_decided(&p->batch.metrics, loop_stopwatch(batch_loop(&p->batch)) - began);
+        return decided(r);
 }
 
 int vms_shutdown(Policy *p, Vm *vm, bool force, Job **ret_job, Refusal *refusal) {

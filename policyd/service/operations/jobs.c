@@ -111,9 +111,13 @@ uint64_t jobs_next_expiry(const Operations *ops) {
 }
 
 void job_finish(Operations *ops, Job *j, JobState state, ErrorCode code, const char *message) {
+        OperationKind kind = j ? operation_kind_from_string(j->operation) : _OPERATION_KIND_INVALID;
+
         if (!j || job_state_is_final(j->state))
                 return;
         batch_open(ops->batch);
+        if (kind >= 0)
+                ops->batch->metrics.ended[kind][state]++;
         if (code != ERROR_NONE)
                 (void) batch_poison(ops->batch, pool_set_job_error(ops->batch->pool, j, code, message));
         pool_set_job_state(

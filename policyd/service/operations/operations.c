@@ -8,17 +8,8 @@
 
 #include "policyd/service/operations/operations.h"
 
-#include "common/base/words.h"
 #include "common/daemon/log.h"
 #include "policyd/words/sentence.h"
-
-static const char *const kind_names[_OPERATION_KIND_MAX] = {
-        [OPERATION_START] = "start",
-        [OPERATION_SHUTDOWN] = "shutdown",
-        [OPERATION_HARD_SHUTDOWN] = "hard-shutdown",
-};
-
-static const WordTable kind_words = {.words = kind_names, .n = _OPERATION_KIND_MAX};
 
 int operations_init(Operations *ops, Batch *batch, Hosts *hosts) {
         *ops = (Operations){.batch = batch, .hosts = hosts, .of_vm = hashmap_new_uuid()};
@@ -36,6 +27,7 @@ static int operation_add(Operations *ops, OperationKind kind, const Vm *vm, cons
         op->kind = kind;
         op->vm = vm->object.id;
         op->job = j->object.id;
+        op->stage = _START_STAGE_INVALID;
         r = hashmap_put(ops->of_vm, &op->vm, op);
         if (r < 0) {
                 free(op);
@@ -49,7 +41,7 @@ int operation_new(Operations *ops, OperationKind kind, Vm *vm, const Uuid *token
         Job *j;
         int r;
 
-        r = job_start(ops, kind_names[kind], vm, token, &j);
+        r = job_start(ops, operation_kind_to_string(kind), vm, token, &j);
         return r < 0 ? r : operation_add(ops, kind, vm, j, ret);
 }
 
@@ -85,7 +77,19 @@ void operation_set_stage(Operation *op, const char *stage, double progress) {
                 batch_date(ops->batch));
 }
 
+static void enter_stage(Operation *op, StartStage stage) {
+        Batch *b = op->operations->batch;
+        uint64_t now = loop_now(batch_loop(b), LOOP_MONOTONIC);
+
+        if (op->kind != OPERATION_START || stage == op->stage)
+                return;
+        metrics_passed_stage(&b->metrics, op->stage, now - op->stage_since);
+        op->stage = stage;
+        op->stage_since = now;
+}
+
 void operation_progress(Operation *op, const char *stage, double progress) {
+        enter_stage(op, start_stage_from_string(stage));
         operation_set_stage(op, stage, progress);
         batch_open(op->operations->batch);
 }
@@ -98,6 +102,7 @@ void operation_finish(Operation *op, JobState state, ErrorCode code, const char 
                 return;
         ops = op->operations;
         j = operation_job(op);
+        enter_stage(op, _START_STAGE_INVALID);
         operation_free(op);
         job_finish(ops, j, state, code, message);
 }
@@ -155,7 +160,7 @@ void operations_host_lost(Operations *ops, Host *h) {
 /* From disk */
 
 static int restore(Operations *ops, Job *j) {
-        OperationKind kind = (OperationKind) word_to_value(&kind_words, j->operation);
+        OperationKind kind = operation_kind_from_string(j->operation);
         Operation *op;
         const Host *h;
         Vm *vm = NULL;

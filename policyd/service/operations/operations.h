@@ -4,15 +4,8 @@
  * Operations: the running job of a VM, and the jobs that have ended
  */
 
+#include "policyd/service/base/kinds.h"
 #include "policyd/service/hosts/peers.h"
-
-typedef enum OperationKind {
-        OPERATION_START,
-        OPERATION_SHUTDOWN,
-        OPERATION_HARD_SHUTDOWN,
-        _OPERATION_KIND_MAX,
-        _OPERATION_KIND_INVALID = -EINVAL,
-} OperationKind;
 
 typedef struct Operation Operation;
 
@@ -34,6 +27,8 @@ struct Operation {
         size_t n_held;    /* times that a host refused it for a PGPU that somebody else has */
         bool stop_stored; /* the host has the stop order that this operation sent last */
         LoopTimer *timer; /* runs while the host is not heard of */
+        StartStage stage; /* that a start is in, as last heard, since stage_since, µs; _START_STAGE_INVALID: none */
+        uint64_t stage_since;
 };
 
 int operations_init(Operations *ops, Batch *batch, Hosts *hosts);
