@@ -243,6 +243,8 @@ static const Verb verbs[] = {
         VERB_OWN("status", status, "The pool in a few lines."),
         VERB_SHOW("check", NULL, "Check", check_print,
                 "Looks at the whole pool for what must not be, and says what would help; exit status 1 where anything was found."),
+        VERB_OWN("metrics", verb_metrics, "What Prometheus reads: format=text or openmetrics; http=true answers one request.",
+                ARG_MAY("format"), ARG_MAY("http")),
         VERB_CALL("row-remove", NULL, "RemoveRow", NONE,
                 "Gives up a row of the database that cannot be read (status names them), so that the pool goes on without it.",
                 ARG_TEXT("row"), ARG_NO_OPTION),

@@ -115,4 +115,5 @@ int verb_call_method(Ctl *ctl, const char *method);
 
 /* Those in files of their own. */
 int verb_pool_backup(Ctl *ctl);
+int verb_metrics(Ctl *ctl);
 int verb_watch(Ctl *ctl);
