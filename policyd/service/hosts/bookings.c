@@ -20,6 +20,7 @@ bool booking_token_is(const Vm *vm, const Uuid *token) {
 void booking_vgpu_resident(Hosts *hs, Vgpu *v, Pgpu *pgpu, bool attached) {
         if (batch_poison(hs->batch, pool_set_vgpu_resident(hs->batch->pool, v, pgpu)) < 0)
                 return;
+        v->used_hold = false; /* the start cannot give it back any more */
         (void) batch_poison(hs->batch, pool_set_vgpu_scheduled(hs->batch->pool, v, NULL));
         if (attached)
                 pool_set_vgpu_attached(hs->batch->pool, v, true);
