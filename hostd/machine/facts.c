@@ -5,7 +5,7 @@
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "hostd/core/idset.h"
-#include "hostd/edge/host-facts.h"
+#include "hostd/edge/machine-facts.h"
 #include "hostd/machine/facts.h"
 
 /* Of init: our own shows what our unit's sandbox binds. */
@@ -14,8 +14,8 @@
 static int open_source(Facts *f) {
         const HostSettings *s = f->settings;
 
-        return streq(s->hypervisor, "libxl") ? host_facts_libxl_new(s->storage, &f->source)
-                                             : host_facts_simulated_new(s->sim_dir, &f->source);
+        return streq(s->hypervisor, "libxl") ? machine_facts_libxl_new(s->storage, &f->source)
+                                             : machine_facts_simulated_new(s->sim_dir, &f->source);
 }
 
 /* Facts that a setting overrides, and that stay the same as long as hostd runs. */
@@ -39,7 +39,7 @@ static int override_facts(Facts *f) {
 
 /* Open vSwitch's bridges are no bridges of the kernel, so the facts do not have them; their names are added
  * here. */
-static int add_bridges(Facts *f, HostFacts *facts) {
+static int add_bridges(Facts *f, MachineFacts *facts) {
         int r;
 
         r = ovs_bridges_add_to(f->ovs, &facts->networks);
@@ -89,7 +89,7 @@ int facts_open(Facts *f) {
 
         r = f->source ? 0 : open_source(f);
         if (r >= 0)
-                r = host_facts_read(f->source, &f->now);
+                r = machine_facts_read(f->source, &f->now);
         if (r < 0)
                 return log_errno(r, "Failed to read the facts of the host (hypervisor=%s%s%s)", s->hypervisor,
                         isempty(s->sim_dir) ? "" : ", ", s->sim_dir);
@@ -101,22 +101,22 @@ void facts_close(Facts *f) {
         f->timer = loop_timer_free(f->timer);
         f->kernel = kernel_watch_free(f->kernel);
         f->ovs = ovs_bridges_free(f->ovs);
-        f->source = host_facts_source_free(f->source);
-        host_facts_done(&f->now);
+        f->source = machine_facts_source_free(f->source);
+        machine_facts_done(&f->now);
 }
 
 bool facts_reread(Facts *f) {
-        HostFacts facts = {};
+        MachineFacts facts = {};
         bool changed;
         int r;
 
         ovs_bridges_try(f->ovs);
-        r = host_facts_read(f->source, &facts);
+        r = machine_facts_read(f->source, &facts);
         if (r >= 0)
                 r = add_bridges(f, &facts);
         if (r < 0) {
                 (void) log_errno(r, "Failed to read the facts of the host again, ignoring");
-                host_facts_done(&facts);
+                machine_facts_done(&facts);
                 return false;
         }
         changed = !strv_equal(facts.networks, f->now.networks) || !strv_equal(facts.storage, f->now.storage);
@@ -126,7 +126,7 @@ bool facts_reread(Facts *f) {
         free(facts.boot_id);
         facts.hostname = take_ptr(f->now.hostname);
         facts.boot_id = take_ptr(f->now.boot_id);
-        host_facts_done(&f->now);
+        machine_facts_done(&f->now);
         f->now = facts;
         return changed;
 }
@@ -135,7 +135,7 @@ uint64_t facts_memory_free(const Facts *f) {
         uint64_t memory_free = 0;
         int r;
 
-        r = host_facts_memory_free(f->source, &memory_free);
+        r = machine_facts_memory_free(f->source, &memory_free);
         if (r < 0)
                 (void) log_errno(r, "Failed to read how much memory is free, taking none");
         return r < 0 ? 0 : memory_free;

@@ -8,8 +8,8 @@
  */
 
 #include "common/base/loop.h"
-#include "hostd/edge/host-facts.h"
 #include "hostd/edge/kernel-watch.h"
+#include "hostd/edge/machine-facts.h"
 #include "hostd/edge/ovs-bridges.h"
 #include "hostd/edge/settings.h"
 
@@ -25,8 +25,8 @@ typedef struct Facts {
         const FactsListener *listener;
         void *userdata;
 
-        HostFactsSource *source; /* handed in, or opened as the settings say; closed with the rest */
-        HostFacts now; /* as last read; boot_id and hostname are not read again */
+        MachineFactsSource *source; /* handed in, or opened as the settings say; closed with the rest */
+        MachineFacts now; /* as last read; boot_id and hostname are not read again */
         OvsBridges *ovs;        /* or NULL */
         KernelWatch *kernel;    /* or NULL */
         LoopTimer *timer;       /* armed: networks or storage may have changed */

@@ -90,7 +90,7 @@ static int add_unread(Strangers *s, DomainFunction **list, size_t *n) {
                         s->unread[i - 1] = s->unread[--s->n_unread];
                         continue;
                 }
-                r = host_facts_find_domain(s->source, &s->unread[i - 1], &domid);
+                r = machine_facts_find_domain(s->source, &s->unread[i - 1], &domid);
                 if (r == -ENOENT && forget_unread(s, i - 1) >= 0)
                         r = 0;
                 else
@@ -129,7 +129,7 @@ int strangers_look(Strangers *s) {
         size_t n = 0, k = 0;
         int r;
 
-        r = host_facts_list_functions(s->source, &list, &n);
+        r = machine_facts_list_functions(s->source, &list, &n);
         if (r < 0) {
                 look_again_later(s);
                 return r;

@@ -12,7 +12,7 @@
 
 #include "common/base/loop.h"
 #include "hostd/edge/hardware.h"
-#include "hostd/edge/host-facts.h"
+#include "hostd/edge/machine-facts.h"
 
 typedef struct StrangersListener {
         bool (*is_ours)(const Uuid *vm, void *userdata);
@@ -23,7 +23,7 @@ typedef struct StrangersListener {
 
 typedef struct Strangers {
         Loop *loop;
-        HostFactsSource *source;
+        MachineFactsSource *source;
         const Hardware *hardware;
         const StrangersListener *listener;
         void *userdata;

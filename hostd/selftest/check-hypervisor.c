@@ -4,7 +4,7 @@
 
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
-#include "hostd/edge/host-facts.h"
+#include "hostd/edge/machine-facts.h"
 #include "hostd/selftest/checks.h"
 
 #define LEAST_FREE_MEMORY (UINT64_C(256) << 20)
@@ -12,10 +12,10 @@
 static int open_source(Selftest *t) {
         int r;
 
-        r = t->simulated ? host_facts_simulated_new(t->host->sim_dir, &t->facts_source)
-                         : host_facts_libxl_new(t->host->storage, &t->facts_source);
+        r = t->simulated ? machine_facts_simulated_new(t->host->sim_dir, &t->facts_source)
+                         : machine_facts_libxl_new(t->host->storage, &t->facts_source);
         if (r >= 0)
-                r = host_facts_read(t->facts_source, &t->facts);
+                r = machine_facts_read(t->facts_source, &t->facts);
         t->facts_known = r >= 0;
         return r;
 }

@@ -6,7 +6,7 @@
  * Each reports one or more results; a later one may use what an earlier one found.
  */
 
-#include "hostd/edge/host-facts.h"
+#include "hostd/edge/machine-facts.h"
 #include "hostd/selftest/report.h"
 #include "hostd/selftest/selftest.h"
 
@@ -14,8 +14,8 @@ typedef struct Selftest {
         const HostSettings *host;
         const char *state_dir, *runtime_dir;
         bool simulated; /* the lab's hypervisor: nothing real is asked for */
-        HostFactsSource *facts_source;
-        HostFacts facts; /* where facts_known */
+        MachineFactsSource *facts_source;
+        MachineFacts facts; /* where facts_known */
         bool facts_known;
         Hardware hardware;
         Report report;

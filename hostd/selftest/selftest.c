@@ -36,7 +36,7 @@ int selftest_run(const HostSettings *host, const char *state_dir, const char *ru
         check_configs(&t);
 
         hardware_done(&t.hardware);
-        host_facts_done(&t.facts);
-        (void) host_facts_source_free(t.facts_source);
+        machine_facts_done(&t.facts);
+        (void) machine_facts_source_free(t.facts_source);
         return report_end(&t.report);
 }

@@ -13,9 +13,9 @@
 
 #include <systemd/sd-event.h>
 
-#include "common/base/uuid.h"
 #include "common/base/loop.h"
-#include "hostd/edge/host-facts.h"
+#include "common/base/uuid.h"
+#include "hostd/edge/machine-facts.h"
 #include "hostd/machine/gpus.h"
 #include "hostd/vm/programs.h"
 #include "hostd/vm/units.h"
@@ -58,7 +58,7 @@ typedef struct HostParts {
         const char *state_dir, *runtime_dir;
         HostStore *store;
         const HardwareSource *hardware; /* NULL: this machine's, as the settings say */
-        HostFactsSource *facts;         /* the same; the host closes it */
+        MachineFactsSource *facts;         /* the same; the host closes it */
         Programs programs;
         Units units; /* with systemd, or NULL: nothing monitors the GPUs */
 } HostParts;

@@ -73,7 +73,7 @@ static bool runs_out_of_reach(const Hostd *h, const HostVm *vm) {
         if (r >= 0 || p->ops->find_holder(p, vm->folder, &holder) >= 0 ||
                 (r == -ENOENT && p->ops->has_folder(p, vm->folder)))
                 return false;
-        return host_facts_find_domain(h->facts.source, &vm->uuid, &domid) != -ENOENT;
+        return machine_facts_find_domain(h->facts.source, &vm->uuid, &domid) != -ENOENT;
 }
 
 /* It cannot be commanded, but must not be reported as over either: another host would start it again. */

@@ -29,7 +29,7 @@ static bool domain_may_stand(const HostVm *vm) {
         uint32_t domid;
 
         if (read_record(vm, &record) < 0)
-                return host_facts_find_domain(vm->context->facts, &vm->uuid, &domid) != -ENOENT;
+                return machine_facts_find_domain(vm->context->facts, &vm->uuid, &domid) != -ENOENT;
         return !streq(vm->context->settings->hypervisor, "simulated") && !streq(record.stage, "prepare");
 }
 

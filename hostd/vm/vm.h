@@ -11,8 +11,8 @@
 #include "common/daemon/log.h"
 #include "common/daemon/log-ids.h"
 #include "hostd/core/order-check.h"
-#include "hostd/edge/host-facts.h"
 #include "hostd/edge/host-store.h"
+#include "hostd/edge/machine-facts.h"
 #include "hostd/edge/settings.h"
 #include "hostd/vm/lease.h"
 #include "hostd/vm/programs.h"
@@ -59,7 +59,7 @@ typedef struct VmContext {
         Loop *loop;
         const HostSettings *settings;
         HostStore *store;
-        HostFactsSource *facts;
+        MachineFactsSource *facts;
         Units units;
         Lease *lease;        /* on what monitors the GPUs */
         Programs programs;

@@ -38,7 +38,7 @@ struct MachineInside {
         RunLink *links;
         XenDomain *domains;
         HostParts parts;
-        HostFactsSource facts;
+        MachineFactsSource facts;
         HardwareSource hardware;
         ProcessLoop hostd_loop;
         Systemd *systemd;  /* NULL: programs are plain processes, and nothing monitors the GPUs */

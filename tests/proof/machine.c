@@ -10,19 +10,19 @@
 #include "hostd/service/claim.h"
 #include "tests/proof/machine-private.h"
 
-static Machine *machine_of(HostFactsSource *source) {
+static Machine *machine_of(MachineFactsSource *source) {
         return CONTAINER_OF(source, MachineInside, facts)->machine;
 }
 
-static int memory_free(HostFactsSource *source, uint64_t *ret) {
+static int memory_free(MachineFactsSource *source, uint64_t *ret) {
         *ret = MACHINE_MEMORY - MIN_OF(guests_memory(machine_of(source)), MACHINE_MEMORY);
         return 0;
 }
 
-static int read_facts(HostFactsSource *source, HostFacts *ret) {
+static int read_facts(MachineFactsSource *source, MachineFacts *ret) {
         Machine *m = machine_of(source);
 
-        *ret = (HostFacts){
+        *ret = (MachineFacts){
                 .memory_total = MACHINE_MEMORY,
                 .cpus = 8,
                 .iommu = !m->lacks_iommu,
@@ -34,15 +34,15 @@ static int read_facts(HostFactsSource *source, HostFacts *ret) {
         return memory_free(source, &ret->memory_free);
 }
 
-static int each_domain(HostFactsSource *source, bool functions, HostDomainVisitor visitor, void *userdata) {
+static int each_domain(MachineFactsSource *source, bool functions, HostDomainVisitor visitor, void *userdata) {
         return guests_each_domain(machine_of(source), visitor, userdata);
 }
 
-static HostFactsSource *free_facts(HostFactsSource *source) {
+static MachineFactsSource *free_facts(MachineFactsSource *source) {
         return NULL;
 }
 
-static const HostFactsOps facts_ops = {
+static const MachineFactsOps facts_ops = {
         .hypervisor = "xen",
         .read = read_facts,
         .memory_free = memory_free,
@@ -106,7 +106,7 @@ void machine_init(Machine *m, unsigned number) {
         m->number = number;
         (void) snprintf(m->name, sizeof(m->name), "h%u", number);
         m->n_pgpus = (unsigned) chance_between(m->dice, 1, PGPUS_MAX);
-        m->inside->facts = (HostFactsSource){.ops = &facts_ops};
+        m->inside->facts = (MachineFactsSource){.ops = &facts_ops};
         m->inside->hardware = (HardwareSource){.scan = cards_scan, .is_lost = is_lost, .userdata = m};
         if (sim_db_new(&m->inside->db) < 0 || loop_new_uuid(m->loop, &m->inside->first_id) < 0)
                 abort();

@@ -9,7 +9,7 @@
 
 #include "hostd/core/nvidia-driver.h"
 #include "hostd/dm/readiness.h"
-#include "hostd/edge/host-facts.h"
+#include "hostd/edge/machine-facts.h"
 #include "hostd/edge/own-disks.h"
 #include "hostd/edge/sysfs-facts.h"
 #include "hostd/helper/passthrough.h"
@@ -58,18 +58,18 @@ static void read_order(const char *text) {
 }
 
 static void read_sim_host(const char *text) {
-        HostFactsSource *source;
-        HostFacts facts;
+        MachineFactsSource *source;
+        MachineFacts facts;
         SimHost host;
 
         scratch_write("host.json", text, strlen(text));
         if (sim_host_read(scratch_folder(), &host) >= 0)
                 sim_host_done(&host);
-        if (host_facts_simulated_new(scratch_folder(), &source) < 0)
+        if (machine_facts_simulated_new(scratch_folder(), &source) < 0)
                 return;
-        if (host_facts_read(source, &facts) >= 0)
-                host_facts_done(&facts);
-        (void) host_facts_source_free(source);
+        if (machine_facts_read(source, &facts) >= 0)
+                machine_facts_done(&facts);
+        (void) machine_facts_source_free(source);
 }
 
 static void read_functions(const char *text) {
@@ -106,7 +106,7 @@ static void read_lists(const char *text) {
 
         scratch_write("list", text, strlen(text));
         (void) own_disk_find(&paths, makedev(8, 1));
-        (void) host_facts_read_storage("/srv /dev", path, &storage);
+        (void) machine_facts_read_storage("/srv /dev", path, &storage);
 }
 
 static void read_sysfs(const char *text) {

@@ -12,7 +12,7 @@
 
 #include "common/io/file.h"
 #include "common/json/json-get.h"
-#include "hostd/edge/host-facts.h"
+#include "hostd/edge/machine-facts.h"
 
 static char *make_folder(void) {
         char *folder = strdup("/tmp/xenvgpu-test-XXXXXX");
@@ -36,7 +36,7 @@ static void networks_are_the_bridges(void **state) {
         make_device(folder, "xenbr0/bridge");
         make_device(folder, "eth0/device");
         make_device(folder, "lo");
-        assert_int_equal(host_facts_read_bridges(folder, &bridges), 0);
+        assert_int_equal(machine_facts_read_bridges(folder, &bridges), 0);
         assert_string_equal(bridges[0], "xenbr0");
         assert_string_equal(bridges[1], "xenbr1");
         assert_null(bridges[2]);
@@ -47,10 +47,10 @@ static void no_networks_at_all_is_an_answer(void **state) {
         _cleanup_(strv_freep) char **bridges = NULL;
         _cleanup_free_ char *folder = make_folder();
 
-        assert_int_equal(host_facts_read_bridges(folder, &bridges), 0);
+        assert_int_equal(machine_facts_read_bridges(folder, &bridges), 0);
         assert_int_equal(strv_count(bridges), 0);
         assert_int_equal(remove_tree(folder), 0);
-        assert_int_equal(host_facts_read_bridges(folder, &bridges), -ENOENT);
+        assert_int_equal(machine_facts_read_bridges(folder, &bridges), -ENOENT);
 }
 
 static void storage_is_what_is_named_and_what_is_mounted(void **state) {
@@ -67,7 +67,7 @@ static void storage_is_what_is_named_and_what_is_mounted(void **state) {
         _cleanup_free_ char *folder = make_folder(), *path = path_join(folder, "mountinfo");
 
         assert_int_equal(file_write_atomic(path, mounts, strlen(mounts), 0600), 0);
-        assert_int_equal(host_facts_read_storage("/dev  /srv", path, &storage), 0);
+        assert_int_equal(machine_facts_read_storage("/dev  /srv", path, &storage), 0);
         assert_string_equal(storage[0], "/dev");
         assert_string_equal(storage[1], "/mnt/big disks");
         assert_string_equal(storage[2], "/mnt/nfs");

@@ -4,21 +4,21 @@
 
 #include "common/json/json-get.h"
 #include "hostd/core/grow.h"
-#include "hostd/edge/host-facts.h"
+#include "hostd/edge/machine-facts.h"
 
-void host_facts_done(HostFacts *f) {
+void machine_facts_done(MachineFacts *f) {
         strv_free(f->networks);
         strv_free(f->storage);
         free(f->hostname);
         free(f->boot_id);
-        *f = (HostFacts){};
+        *f = (MachineFacts){};
 }
 
-int host_facts_read(HostFactsSource *source, HostFacts *ret) {
+int machine_facts_read(MachineFactsSource *source, MachineFacts *ret) {
         return source->ops->read(source, ret);
 }
 
-int host_facts_memory_free(HostFactsSource *source, uint64_t *ret) {
+int machine_facts_memory_free(MachineFactsSource *source, uint64_t *ret) {
         return source->ops->memory_free(source, ret);
 }
 
@@ -34,7 +34,7 @@ static int look_at_domain(const HostDomain *domain, void *userdata) {
         return uuid_equal(&domain->uuid, search->uuid);
 }
 
-int host_facts_find_domain(HostFactsSource *source, const Uuid *uuid, uint32_t *ret_domid) {
+int machine_facts_find_domain(MachineFactsSource *source, const Uuid *uuid, uint32_t *ret_domid) {
         DomainSearch search = {.uuid = uuid};
         int r;
 
@@ -70,7 +70,7 @@ static int add_functions(const HostDomain *domain, void *userdata) {
         return 0;
 }
 
-int host_facts_list_functions(HostFactsSource *source, DomainFunction **ret, size_t *ret_n) {
+int machine_facts_list_functions(MachineFactsSource *source, DomainFunction **ret, size_t *ret_n) {
         FunctionList list = {};
         int r;
 
@@ -90,6 +90,6 @@ void domain_functions_free(DomainFunction *list, size_t n) {
         free(list);
 }
 
-HostFactsSource *host_facts_source_free(HostFactsSource *source) {
+MachineFactsSource *machine_facts_source_free(MachineFactsSource *source) {
         return source ? source->ops->free(source) : NULL;
 }

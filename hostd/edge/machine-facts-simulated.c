@@ -6,18 +6,18 @@
 
 #include "common/base/parse.h"
 #include "common/io/file.h"
-#include "hostd/edge/host-facts.h"
+#include "hostd/edge/machine-facts.h"
 #include "hostd/run/sim-host.h"
 #include "protocol/vm-record.h"
 
 #define BOOT_ID_FILE "/proc/sys/kernel/random/boot_id"
 
 typedef struct SimulatedHost {
-        HostFactsSource source;
+        MachineFactsSource source;
         char *dir;
 } SimulatedHost;
 
-static int simulated_memory_free(HostFactsSource *source, uint64_t *ret) {
+static int simulated_memory_free(MachineFactsSource *source, uint64_t *ret) {
         SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
         _cleanup_(sim_host_done) SimHost file = {};
         int r;
@@ -55,7 +55,7 @@ static int visit_domain(const char *dir, const char *domid, HostDomainVisitor vi
 }
 
 static int simulated_each_domain(
-        HostFactsSource *source, bool functions, HostDomainVisitor visitor, void *userdata) {
+        MachineFactsSource *source, bool functions, HostDomainVisitor visitor, void *userdata) {
         SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
         _cleanup_(strv_freep) char **domids = NULL;
         int r;
@@ -66,17 +66,17 @@ static int simulated_each_domain(
         return r;
 }
 
-static int simulated_read(HostFactsSource *source, HostFacts *ret) {
+static int simulated_read(MachineFactsSource *source, MachineFacts *ret) {
         SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
         _cleanup_(sim_host_done) SimHost file = {};
         struct utsname uts = {};
-        _cleanup_(host_facts_done) HostFacts f = {};
+        _cleanup_(machine_facts_done) MachineFacts f = {};
         int r;
 
         r = sim_host_read(host->dir, &file);
         if (r < 0)
                 return r;
-        f = (HostFacts){
+        f = (MachineFacts){
                 .memory_total = file.memory_total,
                 .cpus = file.cpus,
                 .iommu = file.iommu,
@@ -95,11 +95,11 @@ static int simulated_read(HostFactsSource *source, HostFacts *ret) {
         return 0;
 }
 
-static char *simulated_describe(HostFactsSource *source) {
+static char *simulated_describe(MachineFactsSource *source) {
         return strdup("a simulated hypervisor");
 }
 
-static HostFactsSource *simulated_free(HostFactsSource *source) {
+static MachineFactsSource *simulated_free(MachineFactsSource *source) {
         SimulatedHost *host = CONTAINER_OF(source, SimulatedHost, source);
 
         free(host->dir);
@@ -107,7 +107,7 @@ static HostFactsSource *simulated_free(HostFactsSource *source) {
         return NULL;
 }
 
-static const HostFactsOps simulated_ops = {
+static const MachineFactsOps simulated_ops = {
         .hypervisor = "simulated",
         .read = simulated_read,
         .memory_free = simulated_memory_free,
@@ -116,7 +116,7 @@ static const HostFactsOps simulated_ops = {
         .free = simulated_free,
 };
 
-int host_facts_simulated_new(const char *dir, HostFactsSource **ret) {
+int machine_facts_simulated_new(const char *dir, MachineFactsSource **ret) {
         _cleanup_free_ SimulatedHost *host = NULL;
 
         host = calloc(1, sizeof(*host));

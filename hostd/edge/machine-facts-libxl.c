@@ -20,7 +20,7 @@
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "hostd/core/idset.h"
-#include "hostd/edge/host-facts.h"
+#include "hostd/edge/machine-facts.h"
 #include "hostd/run/libxl-log.h"
 #include "hostd/run/xenstore.h"
 
@@ -33,7 +33,7 @@
 #define BYTES_PER_KIB 1024
 
 typedef struct LibxlHost {
-        HostFactsSource source; /* first */
+        MachineFactsSource source; /* first */
         Libxl *xl;
         XenStore *xs;
         char *storage;
@@ -42,13 +42,13 @@ typedef struct LibxlHost {
         void *userdata;
 } LibxlHost;
 
-static LibxlHost *host_of(HostFactsSource *source) {
+static LibxlHost *host_of(MachineFactsSource *source) {
         return CONTAINER_OF(source, LibxlHost, source);
 }
 
 /* Networks and storage. */
 
-int host_facts_read_bridges(const char *folder, char ***ret) {
+int machine_facts_read_bridges(const char *folder, char ***ret) {
         _cleanup_(strv_freep) char **bridges = NULL, **names = NULL;
         int r;
 
@@ -108,7 +108,7 @@ static int add_mount(char *line, char ***list) {
         return idset_add(list, point);
 }
 
-int host_facts_read_storage(const char *named, const char *mountinfo, char ***ret) {
+int machine_facts_read_storage(const char *named, const char *mountinfo, char ***ret) {
         _cleanup_strlist_ StrList names = {}, lines = {};
         _cleanup_(strv_freep) char **list = NULL;
         _cleanup_free_ char *text = NULL;
@@ -133,7 +133,7 @@ int host_facts_read_storage(const char *named, const char *mountinfo, char ***re
 
 /* What Xen says. */
 
-static int read_xen(LibxlHost *host, HostFacts *f) {
+static int read_xen(LibxlHost *host, MachineFacts *f) {
         libxl_physinfo info;
         int rc;
 
@@ -149,7 +149,7 @@ static int read_xen(LibxlHost *host, HostFacts *f) {
         return libxl_error_to_errno(rc);
 }
 
-static int libxl_memory_free(HostFactsSource *source, uint64_t *ret) {
+static int libxl_memory_free(MachineFactsSource *source, uint64_t *ret) {
         uint64_t kib;
         int rc;
 
@@ -159,25 +159,25 @@ static int libxl_memory_free(HostFactsSource *source, uint64_t *ret) {
         return libxl_error_to_errno(rc);
 }
 
-static int read_names(HostFacts *f) {
+static int read_names(MachineFacts *f) {
         struct utsname uts;
 
         f->hostname = strdup(uname(&uts) < 0 ? "" : uts.nodename);
         return f->hostname ? file_read_line(BOOT_ID_FILE, &f->boot_id) : -ENOMEM;
 }
 
-static int libxl_read(HostFactsSource *source, HostFacts *ret) {
+static int libxl_read(MachineFactsSource *source, MachineFacts *ret) {
         LibxlHost *host = host_of(source);
-        _cleanup_(host_facts_done) HostFacts f = {};
+        _cleanup_(machine_facts_done) MachineFacts f = {};
         int r;
 
         r = read_xen(host, &f);
         if (r >= 0)
                 r = libxl_memory_free(source, &f.memory_free);
         if (r >= 0)
-                r = host_facts_read_bridges(NET_FOLDER, &f.networks);
+                r = machine_facts_read_bridges(NET_FOLDER, &f.networks);
         if (r >= 0)
-                r = host_facts_read_storage(host->storage, MOUNTINFO, &f.storage);
+                r = machine_facts_read_storage(host->storage, MOUNTINFO, &f.storage);
         if (r >= 0)
                 r = read_names(&f);
         if (r < 0)
@@ -209,7 +209,7 @@ static int visit_with_functions(LibxlHost *host, HostDomain *domain, HostDomainV
         return visitor(domain, userdata);
 }
 
-static int libxl_each_domain(HostFactsSource *source, bool functions, HostDomainVisitor visitor, void *userdata) {
+static int libxl_each_domain(MachineFactsSource *source, bool functions, HostDomainVisitor visitor, void *userdata) {
         LibxlHost *host = host_of(source);
         libxl_dominfo *list;
         int n = 0, r = 0;
@@ -229,7 +229,7 @@ static int libxl_each_domain(HostFactsSource *source, bool functions, HostDomain
         return r;
 }
 
-static char *libxl_describe(HostFactsSource *source) {
+static char *libxl_describe(MachineFactsSource *source) {
         const libxl_version_info *v = libxl_get_version_info(host_of(source)->xl->ctx);
 
         return !v ? NULL : text_printf("Xen %d.%d%s", v->xen_version_major, v->xen_version_minor,
@@ -252,7 +252,7 @@ static int on_domains_changed(sd_event_source *source, int fd, uint32_t revents,
 }
 
 static int libxl_watch(
-        HostFactsSource *source, sd_event *event, void (*changed)(void *userdata), void *userdata) {
+        MachineFactsSource *source, sd_event *event, void (*changed)(void *userdata), void *userdata) {
         LibxlHost *host = host_of(source);
 
         host->changed = changed;
@@ -260,7 +260,7 @@ static int libxl_watch(
         return sd_event_add_io(event, &host->watch, xenstore_fd(host->xs), EPOLLIN, on_domains_changed, host);
 }
 
-static HostFactsSource *libxl_free(HostFactsSource *source) {
+static MachineFactsSource *libxl_free(MachineFactsSource *source) {
         LibxlHost *host = host_of(source);
 
         sd_event_source_disable_unref(host->watch);
@@ -271,7 +271,7 @@ static HostFactsSource *libxl_free(HostFactsSource *source) {
         return NULL;
 }
 
-static const HostFactsOps libxl_ops = {
+static const MachineFactsOps libxl_ops = {
         .hypervisor = "xen",
         .read = libxl_read,
         .memory_free = libxl_memory_free,
@@ -292,7 +292,7 @@ static int watch_domains(LibxlHost *host) {
         return r;
 }
 
-int host_facts_libxl_new(const char *storage, HostFactsSource **ret) {
+int machine_facts_libxl_new(const char *storage, MachineFactsSource **ret) {
         LibxlHost *host;
         int r;
 
