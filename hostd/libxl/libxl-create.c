@@ -65,7 +65,7 @@ void libxl_drop_config(LibxlHypervisor *h) {
 static void end_create(LibxlHypervisor *h, int result, char *error) {
         h->building = false;
         libxl_drop_config(h);
-        operation_end(&h->operation, h->hypervisor.loop, result, error);
+        long_operation_end(&h->operation, h->hypervisor.loop, result, error);
 }
 
 static void build(LibxlHypervisor *h);
@@ -124,7 +124,7 @@ int libxl_op_create(Hypervisor *hypervisor, struct json_object *config, Hypervis
         h->uuid_known = true;
         h->domid = h->new_domid = h->gone_domid = 0;
 
-        operation_begin(&h->operation, done, userdata);
+        long_operation_begin(&h->operation, done, userdata);
         if (h->config.num_pcidevs == 0) {
                 build(h);
                 return 0;
@@ -134,7 +134,7 @@ int libxl_op_create(Hypervisor *hypervisor, struct json_object *config, Hypervis
                 r = take_functions(h);
         if (r < 0) {
                 libxl_drop_config(h);
-                operation_forget(&h->operation);
+                long_operation_forget(&h->operation);
         }
         return r;
 }

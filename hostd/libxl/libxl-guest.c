@@ -140,7 +140,7 @@ static void on_unpaused(libxl_ctx *ctx, int rc, void *userdata) {
         LibxlHypervisor *h = userdata;
 
         h->in_air--;
-        operation_end(&h->unpausing, h->hypervisor.loop, libxl_error_to_errno(rc),
+        long_operation_end(&h->unpausing, h->hypervisor.loop, libxl_error_to_errno(rc),
                 rc ? libxl_describe_error(h, "The domain could not be unpaused", rc) : NULL);
 }
 
@@ -154,17 +154,17 @@ int libxl_op_unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata
         r = read_state(h, &state);
         if (r < 0)
                 return r;
-        operation_begin(&h->unpausing, done, userdata);
+        long_operation_begin(&h->unpausing, done, userdata);
         libxl_forget_error(h->loop.xl);
 
         /* An earlier instance unpaused it and died before that was recorded; Xen refuses a second time. */
         if (state != GUEST_PAUSED && state != GUEST_GONE) {
-                operation_end(&h->unpausing, h->hypervisor.loop, 0, NULL);
+                long_operation_end(&h->unpausing, h->hypervisor.loop, 0, NULL);
                 return 0;
         }
         rc = IN_AIR(h, libxl_domain_unpause(h->loop.xl->ctx, h->domid, LIBXL_HOW(on_unpaused, h)));
         if (rc)
-                operation_forget(&h->unpausing);
+                long_operation_forget(&h->unpausing);
         return libxl_error_to_errno(rc);
 }
 

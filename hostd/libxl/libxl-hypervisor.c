@@ -31,7 +31,7 @@ static void on_destroyed(libxl_ctx *ctx, int rc, void *userdata) {
 
         h->in_air--;
         if (rc && rc != ERROR_DOMAIN_NOTFOUND)
-                operation_end(&h->operation, h->hypervisor.loop, libxl_error_to_errno(rc),
+                long_operation_end(&h->operation, h->hypervisor.loop, libxl_error_to_errno(rc),
                         libxl_describe_error(h, "The domain could not be destroyed", rc));
         else
                 end_device_model(h);
@@ -51,9 +51,9 @@ static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) 
                         return r;
         }
         libxl_op_unwatch(hypervisor);
-        operation_forget(&h->unpausing);
+        long_operation_forget(&h->unpausing);
         libxl_forget_error(h->loop.xl);
-        operation_begin(&h->operation, done, userdata);
+        long_operation_begin(&h->operation, done, userdata);
 
         /* A try before this one may have seen it, and lost the key that says so. */
         if (libxl_op_device_model(hypervisor, &id) >= 0)
@@ -99,7 +99,7 @@ static void on_device_model_ended(int status, void *userdata) {
 
         h->device_model_end = process_watch_free(h->device_model_end);
         libxl_sweep(h);
-        operation_end(&h->operation, h->hypervisor.loop, 0, NULL);
+        long_operation_end(&h->operation, h->hypervisor.loop, 0, NULL);
 }
 
 static void end_device_model(LibxlHypervisor *h) {
@@ -117,7 +117,7 @@ static void end_device_model(LibxlHypervisor *h) {
         if (r != -ESRCH)
                 (void) log_errno(r, "Cannot end the device model, ignoring");
         libxl_sweep(h);
-        operation_end(&h->operation, h->hypervisor.loop, 0, NULL);
+        long_operation_end(&h->operation, h->hypervisor.loop, 0, NULL);
 }
 
 /* 3. give back: the functions that were taken for it. */
@@ -128,7 +128,7 @@ static void on_given_back(int result, const char *error, void *userdata) {
         h->passthrough = helper_process_free(h->passthrough);
         if (result >= 0)
                 passthrough_forget(h->folder);
-        operation_end(&h->operation, h->hypervisor.loop, result, strdup(error));
+        long_operation_end(&h->operation, h->hypervisor.loop, result, strdup(error));
 }
 
 static int give_back(Hypervisor *hypervisor, HypervisorDone done, void *userdata) {
@@ -145,9 +145,9 @@ static int give_back(Hypervisor *hypervisor, HypervisorDone done, void *userdata
                 r = helper_process_start(h->loop.event, &work, on_given_back, h, &h->passthrough);
         if (r < 0 && r != -ENOENT)
                 return r;
-        operation_begin(&h->operation, done, userdata);
+        long_operation_begin(&h->operation, done, userdata);
         if (r == -ENOENT)
-                operation_end(&h->operation, h->hypervisor.loop, 0, NULL);
+                long_operation_end(&h->operation, h->hypervisor.loop, 0, NULL);
         return 0;
 }
 
@@ -164,8 +164,8 @@ static Hypervisor *free_hypervisor(Hypervisor *hypervisor) {
         h->naming = loop_timer_free(h->naming);
         (void) process_watch_free(h->device_model_end);
         hypervisor_unwatch_emulator(hypervisor);
-        operation_done(&h->operation);
-        operation_done(&h->unpausing);
+        long_operation_done(&h->operation);
+        long_operation_done(&h->unpausing);
         if (h->in_air > 0)
                 return NULL;
 

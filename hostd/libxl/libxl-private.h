@@ -5,7 +5,7 @@
  * life) and libxl-hypervisor.c (its end, and the whole)
  */
 
-#include "hostd/hypervisor/operation.h"
+#include "hostd/hypervisor/long-operation.h"
 #include "hostd/libxl/libxl-loop.h"
 #include "hostd/helper/passthrough.h"
 #include "common/daemon/process-watch.h"
@@ -26,7 +26,7 @@ typedef struct LibxlHypervisor {
         uint32_t domid; /* 0: none, or not known yet */
 
         /* create or destroy */
-        Operation operation;
+        LongOperation operation;
         bool building; /* libxl_domain_create_new() is under way */
         libxl_domain_config config;
         bool config_held;
@@ -40,7 +40,7 @@ typedef struct LibxlHypervisor {
         uint32_t gone_domid; /* the last that was destroyed; 0: none since the last create */
 
         /* in between */
-        Operation unpausing;
+        LongOperation unpausing;
         libxl_evgen_domain_death *death;
         LoopTimer *look;
         GuestChanged changed;

@@ -15,7 +15,7 @@
 #include "hostd/helper/folder-watch.h"
 #include "common/daemon/process-watch.h"
 #include "hostd/hypervisor/emulator-watch.h"
-#include "hostd/hypervisor/operation.h"
+#include "hostd/hypervisor/long-operation.h"
 #include "hostd/run/xenstore.h"
 #include "hostd/sim/sim-folder.h"
 #include "hostd/sim/sim-hypervisor.h"
@@ -32,11 +32,11 @@ typedef struct SimHypervisor {
         sd_event_source *xs_source;
         uint32_t domid;
 
-        Operation operation; /* create or destroy */
+        LongOperation operation; /* create or destroy */
         bool creating;
         LoopTimer *patience; /* with a device model that does not come up */
         ProcessWatch *device_model;
-        Operation unpausing;
+        LongOperation unpausing;
 
         GuestChanged changed;
         void *changed_userdata;
@@ -56,7 +56,7 @@ static void finish(SimHypervisor *s, int result, char *error) {
         s->creating = false;
         loop_timer_stop(s->patience);
         s->device_model = process_watch_free(s->device_model);
-        operation_end(&s->operation, s->hypervisor.loop, result, error);
+        long_operation_end(&s->operation, s->hypervisor.loop, result, error);
 }
 
 static int sim_check(Hypervisor *h, struct json_object *config, char **ret_error) {
@@ -141,7 +141,7 @@ static int sim_create(Hypervisor *h, struct json_object *config, HypervisorDone 
         if (s->operation.running)
                 return -EBUSY;
         s->domid = 0;
-        operation_begin(&s->operation, done, userdata);
+        long_operation_begin(&s->operation, done, userdata);
         s->creating = true;
 
         r = sim_domain_make(s->dir, config, &s->domid, &error);
@@ -203,8 +203,8 @@ static int sim_unpause(Hypervisor *h, HypervisorDone done, void *userdata) {
                 r = sim_domain_write_state(s->dir, s->domid, GUEST_RUNNING);
         if (r < 0)
                 return r;
-        operation_begin(&s->unpausing, done, userdata);
-        operation_end(&s->unpausing, s->hypervisor.loop, 0, NULL);
+        long_operation_begin(&s->unpausing, done, userdata);
+        long_operation_end(&s->unpausing, s->hypervisor.loop, 0, NULL);
         return 0;
 }
 
@@ -287,9 +287,9 @@ static int sim_destroy(Hypervisor *h, HypervisorDone done, void *userdata) {
 
         if (s->operation.running)
                 return -EBUSY;
-        operation_forget(&s->unpausing);
+        long_operation_forget(&s->unpausing);
         sim_unwatch(h);
-        operation_begin(&s->operation, done, userdata);
+        long_operation_begin(&s->operation, done, userdata);
 
         if (s->domid > 0)
                 r = sim_domain_read_device_model(s->dir, s->domid, &id);
@@ -325,8 +325,8 @@ static Hypervisor *sim_free(Hypervisor *h) {
 
         sim_unwatch(h);
         hypervisor_unwatch_emulator(h);
-        operation_done(&s->operation);
-        operation_done(&s->unpausing);
+        long_operation_done(&s->operation);
+        long_operation_done(&s->unpausing);
         (void) loop_timer_free(s->patience);
         (void) loop_timer_free(s->first_look);
         (void) process_watch_free(s->device_model);

@@ -222,7 +222,7 @@ static void finish(XenHandle *h, int result, const char *error) {
         step_stop(&h->step);
         loop_timer_stop(h->patience);
         json_object_put(take_ptr(h->config));
-        operation_end(&h->operation, h->hypervisor.loop, result, strdup(error));
+        long_operation_end(&h->operation, h->hypervisor.loop, result, strdup(error));
 }
 
 static void on_late(void *userdata) {
@@ -279,7 +279,7 @@ static int create(Hypervisor *hypervisor, struct json_object *config, Hypervisor
         h->domid = 0;
         h->creating = true;
         h->config = json_object_get(config);
-        operation_begin(&h->operation, done, userdata);
+        long_operation_begin(&h->operation, done, userdata);
         then(h, soon_or_late(h->machine, MS, 20 * MS), make);
         return 0;
 }
@@ -309,14 +309,14 @@ static void unpause_now(void *userdata) {
         XenDomain *d = xen_find(h->machine, h->domid);
 
         if (!d || trouble(h->machine, 15)) {
-                operation_end(&h->unpausing, h->hypervisor.loop, -EIO, strdup("The domain could not be unpaused."));
+                long_operation_end(&h->unpausing, h->hypervisor.loop, -EIO, strdup("The domain could not be unpaused."));
                 return;
         }
         xen_set_state(d, GUEST_RUNNING);
         history_add(h->machine->history, "%s guest vm=%s runs", h->machine->name, UUID_TEXT(&d->vm));
         if (trouble(h->machine, 240))
                 live(d, chance_between(h->machine->dice, 10 * MS, (chance(h->machine->dice, 500) ? 5 : 60) * SECOND), end_guest);
-        operation_end(&h->unpausing, h->hypervisor.loop, 0, NULL);
+        long_operation_end(&h->unpausing, h->hypervisor.loop, 0, NULL);
 }
 
 static int unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata) {
@@ -325,10 +325,10 @@ static int unpause(Hypervisor *hypervisor, HypervisorDone done, void *userdata) 
 
         if (h->unpausing.running)
                 return -EBUSY;
-        operation_begin(&h->unpausing, done, userdata);
+        long_operation_begin(&h->unpausing, done, userdata);
         /* An earlier program unpaused it. */
         if (d && d->state != GUEST_PAUSED)
-                operation_end(&h->unpausing, hypervisor->loop, 0, NULL);
+                long_operation_end(&h->unpausing, hypervisor->loop, 0, NULL);
         else if (loop_call_in(hypervisor->loop, &h->unpause, soon_or_late(h->machine, MS, 100 * MS), unpause_now, h) < 0)
                 return -ENOMEM;
         return 0;
@@ -428,10 +428,10 @@ static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) 
 
         if (h->operation.running)
                 return -EBUSY;
-        operation_forget(&h->unpausing);
+        long_operation_forget(&h->unpausing);
         loop_timer_stop(h->unpause);
         unwatch(hypervisor);
-        operation_begin(&h->operation, done, userdata);
+        long_operation_begin(&h->operation, done, userdata);
         then(h, soon_or_late(h->machine, 2 * MS, 400 * MS), destroy_now);
         return 0;
 }
@@ -450,7 +450,7 @@ static int give_back(Hypervisor *hypervisor, HypervisorDone done, void *userdata
 
         if (h->operation.running)
                 return -EBUSY;
-        operation_begin(&h->operation, done, userdata);
+        long_operation_begin(&h->operation, done, userdata);
         then(h, soon_or_late(h->machine, MS, 50 * MS), give_back_now);
         return 0;
 }
@@ -474,8 +474,8 @@ const HypervisorOps xen_ops = {
 };
 
 void xen_handle_done(XenHandle *h) {
-        operation_done(&h->operation);
-        operation_done(&h->unpausing);
+        long_operation_done(&h->operation);
+        long_operation_done(&h->unpausing);
         step_done(&h->step);
         h->patience = loop_timer_free(h->patience);
         h->unpause = loop_timer_free(h->unpause);

@@ -7,7 +7,7 @@
  */
 
 #include "hostd/domain/domain.h"
-#include "hostd/hypervisor/operation.h"
+#include "hostd/hypervisor/long-operation.h"
 #include "hostd/service/host.h"
 #include "hostd/vm/vm.h"
 #include "tests/proof/machine.h"
@@ -130,7 +130,7 @@ typedef struct XenHandle {
         Program *program;
         Uuid vm;
         uint32_t domid;
-        Operation operation, unpausing;
+        LongOperation operation, unpausing;
         bool creating;
         struct json_object *config;
         Step step; /* of the operation */

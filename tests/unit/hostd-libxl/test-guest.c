@@ -88,7 +88,7 @@ static int tear_down(void **state) {
         LibxlHypervisor *h = *state;
 
         libxl_op_unwatch(&h->hypervisor);
-        operation_done(&h->unpausing);
+        long_operation_done(&h->unpausing);
         (void) loop_timer_free(h->look);
         (void) event_loop_free(h->hypervisor.loop);
         free(h->loop.xl);

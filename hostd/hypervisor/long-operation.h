@@ -8,17 +8,17 @@
 
 #include "hostd/hypervisor/hypervisor.h"
 
-typedef struct Operation {
+typedef struct LongOperation {
         bool running;
         HypervisorDone done;
         void *userdata;
         LoopTimer *soon;
         int result;
         char *error;
-} Operation;
+} LongOperation;
 
-void operation_begin(Operation *o, HypervisorDone done, void *userdata);
+void long_operation_begin(LongOperation *o, HypervisorDone done, void *userdata);
 /* result: 0 or a negative errno; takes the sentence over. */
-void operation_end(Operation *o, Loop *loop, int result, char *error);
-void operation_forget(Operation *o); /* done() is not called any more */
-void operation_done(Operation *o);
+void long_operation_end(LongOperation *o, Loop *loop, int result, char *error);
+void long_operation_forget(LongOperation *o); /* done() is not called any more */
+void long_operation_done(LongOperation *o);

@@ -2,10 +2,10 @@
  * A long operation of a hypervisor: begun once, its end reported once, from the loop
  */
 
-#include "hostd/hypervisor/operation.h"
+#include "hostd/hypervisor/long-operation.h"
 
 static void notify(void *userdata) {
-        Operation *o = userdata;
+        LongOperation *o = userdata;
         _cleanup_free_ char *error = take_ptr(o->error);
 
         o->running = false;
@@ -13,13 +13,13 @@ static void notify(void *userdata) {
                 o->done(o->result, strempty(error), o->userdata);
 }
 
-void operation_begin(Operation *o, HypervisorDone done, void *userdata) {
+void long_operation_begin(LongOperation *o, HypervisorDone done, void *userdata) {
         o->running = true;
         o->done = done;
         o->userdata = userdata;
 }
 
-void operation_end(Operation *o, Loop *loop, int result, char *error) {
+void long_operation_end(LongOperation *o, Loop *loop, int result, char *error) {
         int r;
 
         free(o->error);
@@ -30,14 +30,14 @@ void operation_end(Operation *o, Loop *loop, int result, char *error) {
                 loop_exit(loop, r);
 }
 
-void operation_forget(Operation *o) {
+void long_operation_forget(LongOperation *o) {
         loop_timer_stop(o->soon);
         o->error = (free(o->error), NULL);
         o->done = NULL; /* also if its end is not reported yet */
         o->running = false;
 }
 
-void operation_done(Operation *o) {
-        operation_forget(o);
+void long_operation_done(LongOperation *o) {
+        long_operation_forget(o);
         o->soon = loop_timer_free(o->soon);
 }
