@@ -23,7 +23,7 @@ void totals_done(Totals *t) {
 }
 
 static void print_rate(const char *what, uint64_t n, double seconds) {
-        printf("%s: %" PRIu64 " (%.0f a minute)\n", what, n, (double) n * 60 / seconds);
+        printf("%s: %" PRIu64 " (%.0f a minute of one core)\n", what, n, (double) n * 60 / seconds);
 }
 
 static void print_faults(const Totals *t, double seconds) {

@@ -17,5 +17,5 @@ typedef struct Totals {
 
 void totals_init(Totals *t);
 void totals_done(Totals *t);
-/* whole: with each method, state and error. Returns how many of these nobody reached. */
+/* seconds: of processor time. whole: with each method, state and error. Returns how many of these nobody reached. */
 size_t report(const Totals *t, double seconds, bool whole);
