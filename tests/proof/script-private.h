@@ -53,6 +53,16 @@ typedef struct Verb {
 } Verb;
 
 const Verb *script_verb(const char *name);
+extern const Verb script_faults[], script_calls[]; /* up to one without a name */
+
+/* What the words name. */
+Machine *script_machine(Script *s, const char *name);
+Pool *script_pool(Script *s);
+Host *script_host(Script *s, const char *name); /* NULL: it is not in the pool */
+ScriptVm *script_named(const Script *s, const char *name);
+Vm *script_vm(Script *s, const char *name);
+struct Message *script_message(Script *s, const char *what, const char *name); /* on its way to a host */
+
 _printf_(2, 3) void script_broken(Script *s, const char *format, ...);
 bool script_run_until(Script *s, uint64_t usec, bool (*reached)(Script *s, char *const *words), char *const *words);
 void script_quiet(Script *s);

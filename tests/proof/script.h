@@ -3,9 +3,9 @@
 /*
  * A script of events: one history that is written down
  *
- * A line is a verb and its words; # begins a comment. The table at
- * the end of script-verbs.c has the verbs. Delays and chances still come from the
- * seed, so that a script is played with some seeds: "seeds FROM COUNT" says which, "hosts N" how many hosts there are.
+ * A line is a verb and its words; # begins a comment. The tables at the ends of script-verbs.c, script-faults.c and
+ * script-calls.c have the verbs. Delays and chances still come from the seed, so that a script is played with some seeds:
+ * "seeds FROM COUNT" says which, "hosts N" how many hosts there are.
  * "unmirrored": it has commits that are there although they failed, which ends the daemon, and of which no signal can tell.
  * What a line expects and does not find is a broken promise (audit.h).
  */
