@@ -220,13 +220,19 @@ int ctl_print_text(Ctl *ctl, const char *text) {
         return o && print_json(stdout, o) >= 0 ? 0 : EXIT_REFUSED;
 }
 
-int ctl_print_written(StrBuf *b) {
-        _cleanup_json_ struct json_object *o = NULL;
+int ctl_parse_written(StrBuf *b, struct json_object **ret) {
         _cleanup_free_ char *text = strbuf_take(b);
         JsonReader reader = {};
 
-        if (!text || json_parse_answer(&reader, text, strlen(text), &o) < 0)
-                return ctl_no_memory();
+        return text && json_parse_answer(&reader, text, strlen(text), ret) >= 0 ? 0 : ctl_no_memory();
+}
+
+int ctl_print_written(StrBuf *b) {
+        _cleanup_json_ struct json_object *o = NULL;
+        int r = ctl_parse_written(b, &o);
+
+        if (r != 0)
+                return r;
         return print_json(stdout, o) < 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 

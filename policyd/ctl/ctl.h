@@ -65,7 +65,9 @@ int ctl_load(Ctl *ctl);
 /* A new object's uuid alone on a line. */
 int ctl_print_created(Ctl *ctl, struct json_object *path);
 int ctl_print_text(Ctl *ctl, const char *text);
-int ctl_print_written(StrBuf *b); /* JSON, in lines */
+/* JSON that was just written: read; printed, in lines. */
+int ctl_parse_written(StrBuf *b, struct json_object **ret);
+int ctl_print_written(StrBuf *b);
 int ctl_no_memory(void);
 
 /* Waits for a job that the last call returned: progress on a terminal, its error in the end. See job.c. */

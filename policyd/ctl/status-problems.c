@@ -7,37 +7,7 @@
 #include "common/json/json-write.h"
 #include "policyd/ctl/status-problems.h"
 
-typedef void (*ProblemFn)(const ViewObject *o, const char *problem, void *userdata);
-
-static int each_problem(View *v, ProblemFn told, void *userdata) {
-        static const char *const names[] = {"vm", "host"};
-        int r = 0;
-
-        for (size_t c = 0; c < ARRAY_SIZE(names) && r == 0; c++) {
-                _cleanup_free_ ViewObject **list = NULL;
-                size_t n = 0;
-
-                r = view_list(v, class_find(names[c]), &list, &n);
-                for (size_t i = 0; i < n; i++) {
-                        struct json_object *problems = object_property(list[i], "Problems");
-
-                        for (size_t k = 0; k < answer_length(problems); k++)
-                                told(list[i], answer_nth_text(problems, k), userdata);
-                }
-        }
-        return r;
-}
-
-static void print_one(const ViewObject *o, const char *problem, void *out) {
-        fprintf(out, "%s %s: %s\n", streq(o->class->name, "vm") ? "VM" : "host", object_text(o, "NameLabel"),
-                problem);
-}
-
-int status_print_problems(FILE *out, View *v) {
-        return each_problem(v, print_one, out);
-}
-
-static void write_one(const ViewObject *o, const char *problem, void *b) {
+static void write_problem(StrBuf *b, const ViewObject *o, const char *problem) {
         json_write_open(b, NULL, '{');
         json_write_string(b, "class", o->class->name);
         json_write_string(b, "uuid", o->uuid);
@@ -47,8 +17,27 @@ static void write_one(const ViewObject *o, const char *problem, void *b) {
 }
 
 void status_write_problems(StrBuf *b, View *v) {
+        static const char *const names[] = {"vm", "host"};
+
         json_write_open(b, "problems", '[');
-        if (each_problem(v, write_one, b) < 0)
-                b->error = -ENOMEM;
+        for (size_t c = 0; c < ARRAY_SIZE(names); c++) {
+                _cleanup_free_ ViewObject **list = NULL;
+                size_t n = 0;
+
+                if (view_list(v, class_find(names[c]), &list, &n) < 0)
+                        b->error = -ENOMEM;
+                for (size_t i = 0; i < n; i++) {
+                        struct json_object *problems = object_property(list[i], "Problems");
+
+                        for (size_t k = 0; k < answer_length(problems); k++)
+                                write_problem(b, list[i], answer_nth_text(problems, k));
+                }
+        }
         json_write_close(b, ']');
+}
+
+void status_print_problems(FILE *out, struct json_object *problems) {
+        for_each_answer(p, problems)
+                fprintf(out, "%s %s: %s\n", streq(answer_text(p, "class"), "vm") ? "VM" : "host",
+                        answer_text(p, "name-label"), answer_text(p, "problem"));
 }

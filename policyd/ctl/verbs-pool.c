@@ -95,11 +95,6 @@ static uint64_t add_up(View *v, const char *class_name, const char *property, co
         return total;
 }
 
-typedef struct StatusLine {
-        const char *name;
-        uint64_t value;
-} StatusLine;
-
 static void write_unheard(StrBuf *b, View *v) {
         _cleanup_free_ ViewObject **hosts = NULL;
         size_t n = 0;
@@ -119,23 +114,6 @@ static void write_rows(StrBuf *b, const char *name, struct json_object *manager,
                 json_write_value(b, name, answer_member(manager, property));
 }
 
-static int print_status(
-        const Ctl *ctl, struct json_object *manager, const StatusLine *lines, size_t n) {
-        _cleanup_strbuf_ StrBuf b = {};
-
-        json_write_open(&b, NULL, '{');
-        json_write_string(&b, "version", answer_text(manager, "Version"));
-        json_write_string(&b, "old-database", answer_text(manager, "OldDatabase"));
-        write_unheard(&b, ctl->view);
-        for (size_t i = 0; i < n; i++)
-                json_write_u64(&b, lines[i].name, lines[i].value);
-        write_rows(&b, "unreadable-rows", manager, "UnreadableRows");
-        write_rows(&b, "rows-set-aside", manager, "RowsSetAside");
-        status_write_problems(&b, ctl->view);
-        json_write_close(&b, '}');
-        return ctl_print_written(&b);
-}
-
 static void print_host_status(const ViewObject *h) {
         const char *name = object_text(h, "NameLabel"), *reason = object_text(h, "StateReason");
 
@@ -146,14 +124,6 @@ static void print_host_status(const ViewObject *h) {
                 printf("host %s was not heard since the database was copied: bring it back, or, when the machine "
                        "does not run, xenvgpu host-declare-dead uuid=%s\n",
                         name, name);
-}
-
-/* Rows of the database: those that make the pool read only, and those that are only kept. */
-static void print_rows(struct json_object *manager, const char *property, const char *what) {
-        struct json_object *rows = answer_member(manager, property);
-
-        for (size_t i = 0; i < answer_length(rows); i++)
-                printf("%s %s\n", what, answer_nth_text(rows, i));
 }
 
 /* Hosts, PGPUs and VMs are looked at one by one, the others only counted. */
@@ -178,55 +148,75 @@ static int load_numbers(View *v, Numbers *n, ClientError *error) {
         return r < 0 ? r : count(v, "job", "State", "pending", error, &n->jobs_pending);
 }
 
-static int status(Ctl *ctl) {
-        _cleanup_json_ struct json_object *manager = NULL;
-        _cleanup_client_error_ ClientError error = {};
+static int build_status(View *v, struct json_object *manager, const Numbers *n, struct json_object **ret) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        json_write_open(&b, NULL, '{');
+        json_write_string(&b, "version", answer_text(manager, "Version"));
+        json_write_string(&b, "old-database", answer_text(manager, "OldDatabase"));
+        write_unheard(&b, v);
+        json_write_u64(&b, "epoch", answer_number(manager, "Epoch"));
+        json_write_u64(&b, "hosts", add_up(v, "host", NULL, NULL));
+        json_write_u64(&b, "hosts-online", add_up(v, "host", "State", "online"));
+        json_write_u64(&b, "pgpus", add_up(v, "pgpu", NULL, NULL));
+        json_write_u64(&b, "gpu-groups", n->groups);
+        json_write_u64(&b, "vms", add_up(v, "vm", NULL, NULL));
+        json_write_u64(&b, "vms-running", add_up(v, "vm", "PowerState", "running"));
+        json_write_u64(&b, "vgpus", n->vgpus);
+        json_write_u64(&b, "vgpus-resident", add_up(v, "pgpu", "ResidentVGPUs", NULL));
+        json_write_u64(&b, "vgpus-scheduled", add_up(v, "pgpu", "ScheduledVGPUs", NULL));
+        json_write_u64(&b, "jobs-running", n->jobs_running + n->jobs_pending);
+        write_rows(&b, "unreadable-rows", manager, "UnreadableRows");
+        write_rows(&b, "rows-set-aside", manager, "RowsSetAside");
+        status_write_problems(&b, v);
+        json_write_close(&b, '}');
+        return ctl_parse_written(&b, ret);
+}
+
+/* Rows of the database: those that make the pool read only, and those that are only kept. */
+static void print_rows(struct json_object *rows, const char *what) {
+        for (size_t i = 0; i < answer_length(rows); i++)
+                printf("%s %s\n", what, answer_nth_text(rows, i));
+}
+
+static void print_status(struct json_object *s, View *v) {
         _cleanup_free_ ViewObject **hosts = NULL;
-        View *v = ctl->view;
-        const char *old;
+        size_t n_hosts = 0;
+
+        printf("policyd %s, epoch %s\n", answer_text(s, "version"), answer_text(s, "epoch"));
+        printf("hosts   %s, %s online\n", answer_text(s, "hosts"), answer_text(s, "hosts-online"));
+        printf("PGPUs   %s in %s groups\n", answer_text(s, "pgpus"), answer_text(s, "gpu-groups"));
+        printf("VMs     %s, %s running\n", answer_text(s, "vms"), answer_text(s, "vms-running"));
+        printf("VGPUs   %s, %s resident, %s scheduled\n", answer_text(s, "vgpus"), answer_text(s, "vgpus-resident"),
+                answer_text(s, "vgpus-scheduled"));
+        printf("jobs    %s running\n", answer_text(s, "jobs-running"));
+        if (*answer_text(s, "old-database"))
+                printf("%s\n", answer_text(s, "old-database"));
+        print_rows(answer_member(s, "unreadable-rows"), "read only, since a row of the database cannot be read:");
+        print_rows(answer_member(s, "rows-set-aside"), "set aside, since it cannot be read:");
+        (void) view_list(v, class_find("host"), &hosts, &n_hosts);
+        for (size_t i = 0; i < n_hosts; i++)
+                print_host_status(hosts[i]);
+        status_print_problems(stdout, answer_member(s, "problems"));
+}
+
+static int status(Ctl *ctl) {
+        _cleanup_json_ struct json_object *manager = NULL, *built = NULL;
+        _cleanup_client_error_ ClientError error = {};
         Numbers numbers = {};
-        size_t n_hosts;
         int r;
 
         r = client_get_all(ctl->client, POLICY_PATH, POLICY_IFACE_MANAGER, &error, &manager);
         if (r >= 0)
-                r = load_numbers(v, &numbers, &error);
+                r = load_numbers(ctl->view, &numbers, &error);
         if (r < 0)
                 return ctl_failed(r, &error);
-        old = answer_text(manager, "OldDatabase");
-
-        const StatusLine lines[] = {
-                { "epoch", answer_number(manager, "Epoch") },
-                { "hosts", add_up(v, "host", NULL, NULL) },
-                { "hosts-online", add_up(v, "host", "State", "online") },
-                { "pgpus", add_up(v, "pgpu", NULL, NULL) },
-                { "gpu-groups", numbers.groups },
-                { "vms", add_up(v, "vm", NULL, NULL) },
-                { "vms-running", add_up(v, "vm", "PowerState", "running") },
-                { "vgpus", numbers.vgpus },
-                { "vgpus-resident", add_up(v, "pgpu", "ResidentVGPUs", NULL) },
-                { "vgpus-scheduled", add_up(v, "pgpu", "ScheduledVGPUs", NULL) },
-                { "jobs-running", numbers.jobs_running + numbers.jobs_pending },
-        };
+        r = build_status(ctl->view, manager, &numbers, &built);
+        if (r != 0)
+                return r;
         if (ctl->args.json)
-                return print_status(ctl, manager, lines, ARRAY_SIZE(lines));
-
-        printf("policyd %s, epoch %" PRIu64 "\n", answer_text(manager, "Version"), lines[0].value);
-        printf("hosts   %" PRIu64 ", %" PRIu64 " online\n", lines[1].value, lines[2].value);
-        printf("PGPUs   %" PRIu64 " in %" PRIu64 " groups\n", lines[3].value, lines[4].value);
-        printf("VMs     %" PRIu64 ", %" PRIu64 " running\n", lines[5].value, lines[6].value);
-        printf("VGPUs   %" PRIu64 ", %" PRIu64 " resident, %" PRIu64 " scheduled\n", lines[7].value,
-                lines[8].value, lines[9].value);
-        printf("jobs    %" PRIu64 " running\n", lines[10].value);
-        if (*old)
-                printf("%s\n", old);
-        print_rows(manager, "UnreadableRows", "read only, since a row of the database cannot be read:");
-        print_rows(manager, "RowsSetAside", "set aside, since it cannot be read:");
-        if (view_list(v, class_find("host"), &hosts, &n_hosts) < 0)
-                return EXIT_DONE;
-        for (size_t i = 0; i < n_hosts; i++)
-                print_host_status(hosts[i]);
-        (void) status_print_problems(stdout, v);
+                return print_json(stdout, built) < 0 ? EXIT_REFUSED : EXIT_DONE;
+        print_status(built, ctl->view);
         return EXIT_DONE;
 }
 

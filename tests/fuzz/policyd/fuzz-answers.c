@@ -29,7 +29,7 @@ static void print_class(FILE *out, View *v, const ClassInfo *c) {
 }
 
 static void show_pool(FILE *out, const char *text) {
-        _cleanup_json_ struct json_object *objects = NULL, *map = NULL;
+        _cleanup_json_ struct json_object *objects = NULL, *map = NULL, *problems = NULL;
         _cleanup_(view_freep) View *v = NULL;
         _cleanup_strbuf_ StrBuf b = {};
         JsonReader r;
@@ -41,9 +41,11 @@ static void show_pool(FILE *out, const char *text) {
         for (unsigned width = MAP_WIDTH_MIN; width < 200; width += 70)
                 (void) map_draw(out, v, NULL, &(MapStyle){.width = width, .utf8 = width > 50, .colour = width > 100});
         (void) map_build(v, NULL, &map);
-        (void) status_print_problems(out, v);
         strbuf_add(&b, "{");
         status_write_problems(&b, v);
+        strbuf_add(&b, "}");
+        if (strbuf_error(&b) >= 0 && json_parse_answer(&r, b.text, b.len, &problems) >= 0)
+                status_print_problems(out, answer_member(problems, "problems"));
 }
 
 static void show_answer(FILE *out, uint8_t which, const char *text) {
