@@ -194,7 +194,7 @@ static void on_piece(Audit *a, const char *host, const char *what, const char *l
 
         line_value(line, "vm", vm);
         line_word(line, 4, does);
-        line_value(line, streq(what, "domain") ? "domid" : "pid", id);
+        line_value(line, streq(what, "domain") || streq(what, "foreign") ? "domid" : "pid", id);
         if (streq(does, "created") || streq(does, "starts")) {
                 add_piece(a, host, what, vm, id, line);
                 return;
@@ -381,7 +381,8 @@ static void on_model(Audit *a, const char *line) {
         if (!streq(line_word(line, 2, word), "end"))
                 return;
         for (size_t i = 0; i < a->pieces.n; i++)
-                (void) vm_of(a, a->pieces.items[i].vm);
+                if (!streq(a->pieces.items[i].what, "foreign"))
+                        (void) vm_of(a, a->pieces.items[i].vm);
         for (size_t i = 0; i < a->vms.n; i++)
                 check_vm(a, &a->vms.items[i]);
         for (size_t i = 0; i < a->jobs.n; i++)
@@ -416,7 +417,7 @@ void audit_line(const char *line, void *audit) {
                 on_model(a, line);
         else if (streq(who, "check") && startswith(what, "found=") && !is_of_old_copy(a, what))
                 broken(a, what, "the checker found it");
-        else if (streq(what, "domain") || streq(what, "qemu") || streq(what, "emulator"))
+        else if (streq(what, "domain") || streq(what, "foreign") || streq(what, "qemu") || streq(what, "emulator"))
                 on_piece(a, who, what, line);
         else if (streq(what, "event"))
                 on_event(a, who, line);

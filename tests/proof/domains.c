@@ -50,6 +50,10 @@ void xen_set_emulator(XenDomain *d, const char *state) {
                         abort();
 }
 
+static const char *what_is(const XenDomain *d) {
+        return d->is_foreign ? "foreign" : "domain";
+}
+
 void xen_remove(XenDomain *d, const char *why) {
         Machine *m = d->machine;
 
@@ -58,7 +62,7 @@ void xen_remove(XenDomain *d, const char *why) {
                         *at = d->next;
                         break;
                 }
-        history_add(m->history, "%s domain vm=%s gone domid=%u why=%s", m->name, UUID_TEXT(&d->vm), d->domid, why);
+        history_add(m->history, "%s %s vm=%s gone domid=%u why=%s", m->name, what_is(d), UUID_TEXT(&d->vm), d->domid, why);
         tell_all(d);
         step_done(&d->life);
         free(d->emulator_state);
@@ -99,7 +103,7 @@ static void say_created(const XenDomain *d) {
                 if (asprintf(&gpus, "%s gpu=%s,whole,%u", before, PCI_TEXT(&d->functions[i]), PGPU_SIZE) < 0)
                         abort();
         }
-        history_add(d->machine->history, "%s domain vm=%s created domid=%u token=%s%s", d->machine->name,
+        history_add(d->machine->history, "%s %s vm=%s created domid=%u token=%s%s", d->machine->name, what_is(d),
                 UUID_TEXT(&d->vm), d->domid, UUID_TEXT(&d->token), gpus);
         free(gpus);
 }
@@ -118,32 +122,37 @@ static XenDomain *make_domain(Machine *m, const Uuid *vm, const Folder *f, struc
                 .memory = number_of(b_info, "max_memkb") * 1024,
                 .state = GUEST_PAUSED,
         };
-        read_functions(d, config);
+        if (config)
+                read_functions(d, config);
         m->inside->domains = d;
-        say_created(d);
         return d;
 }
 
 /* The guest */
+
+/* xl destroy */
+static void end_by_hand(void *userdata) {
+        XenDomain *d = userdata;
+        Process *p = process_find(d->machine, &d->device_model);
+
+        if (p)
+                process_kill(p);
+        xen_remove(d, "destroyed");
+}
 
 static void end_guest(void *userdata) {
         static const GuestState ends[] = {
                 GUEST_POWEROFF, GUEST_REBOOT, GUEST_SUSPEND, GUEST_CRASH, GUEST_WATCHDOG, GUEST_CRASH, GUEST_REBOOT, GUEST_GONE};
         XenDomain *d = userdata;
         GuestState end = ends[chance_between(d->machine->dice, 0, ARRAY_SIZE(ends) - 1)];
-        Process *p = process_find(d->machine, &d->device_model);
 
         if (d->state != GUEST_RUNNING)
                 return;
         history_add(d->machine->history, "%s guest vm=%s ends=%d", d->machine->name, UUID_TEXT(&d->vm), (int) end);
-        if (end != GUEST_GONE) {
+        if (end != GUEST_GONE)
                 xen_set_state(d, end);
-                return;
-        }
-        /* By hand: xl destroy. */
-        if (p)
-                process_kill(p);
-        xen_remove(d, "destroyed");
+        else
+                end_by_hand(d);
 }
 
 static void obey(void *userdata) {
@@ -155,6 +164,42 @@ static void obey(void *userdata) {
 
 static void live(XenDomain *d, uint64_t usec, LoopFunction then) {
         step_in(d->machine->loop, &d->life, usec, then, d);
+}
+
+void xen_end_by_hand(Machine *m, const Uuid *vm, uint64_t in_usec) {
+        XenDomain *d = find_vm(m, vm);
+
+        if (d)
+                live(d, in_usec, end_by_hand);
+}
+
+/* Other people's */
+
+static void end_foreign(void *userdata) {
+        XenDomain *d = userdata;
+
+        d->machine->inside->n_foreign--;
+        xen_remove(d, "ended");
+}
+
+bool guests_make_foreign(Machine *m) {
+        char status[HOST_DESCRIPTION_MAX];
+        XenDomain *d;
+        Uuid vm;
+
+        /* It takes a GPU that no order names: the host has none. */
+        if (!m->inside->hostd || m->inside->folders || m->inside->n_foreign > 0 ||
+                !strstr(host_describe(m->inside->hostd, status), " 0 VMs running,") || strstr(status, " starting") ||
+                loop_new_uuid(m->loop, &vm) < 0)
+                return false;
+        d = make_domain(m, &vm, NULL, NULL);
+        d->is_foreign = true;
+        d->functions = calloc(1, sizeof(PciAddress));
+        d->functions[d->n_functions++] = (PciAddress){.bus = (uint8_t) (0x83 + chance_between(m->dice, 0, m->n_pgpus - 1))};
+        m->inside->n_foreign++;
+        say_created(d);
+        live(d, chance_between(m->dice, SECOND, 120 * SECOND), end_foreign);
+        return true;
 }
 
 /* One program's view */
@@ -248,12 +293,15 @@ static void spawn_device_model(void *userdata) {
 
 static void make(void *userdata) {
         XenHandle *h = userdata;
+        XenDomain *d;
 
         if (trouble(h->machine, 15)) {
                 finish(h, chance(h->machine->dice, 500) ? -ENOSPC : -EIO, "The domain cannot be made.");
                 return;
         }
-        h->domid = make_domain(h->machine, &h->vm, folder_find(h->machine, h->program->settings.folder), h->config)->domid;
+        d = make_domain(h->machine, &h->vm, folder_find(h->machine, h->program->settings.folder), h->config);
+        h->domid = d->domid;
+        say_created(d);
         then(h, soon_or_late(h->machine, 2 * MS, 300 * MS), spawn_device_model);
 }
 

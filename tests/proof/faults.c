@@ -59,6 +59,10 @@ static bool make(Faults *f, Fault fault, unsigned i) {
                 return true;
         case FAULT_PROGRAM:
                 return guests_kill_one(m);
+        case FAULT_FOREIGN:
+                return guests_make_foreign(m);
+        case FAULT_SPOIL:
+                return folders_spoil_one(m);
         case FAULT_POWER:
                 if (!m->is_on)
                         return false;
@@ -111,7 +115,7 @@ static bool make(Faults *f, Fault fault, unsigned i) {
 }
 
 void faults_make(Faults *f) {
-        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8, 6, 10, 10, 6, 8, 6, 12};
+        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8, 6, 10, 10, 6, 8, 6, 12, 6, 3};
         World *w = f->world;
         unsigned sum = 0, at, i;
         Fault fault = 0;

@@ -18,7 +18,8 @@
         W(FAULT_CUT_BEFORE, "link cut before a message") W(FAULT_CUT_AFTER, "link cut after a message")       \
         W(FAULT_CUT_GREETING, "link cut as its hello is read") W(FAULT_NO_ANSWER, "answer lost")              \
         W(FAULT_FULL, "link takes no message")         \
-        W(FAULT_RESTORE, "policyd's database restored")
+        W(FAULT_RESTORE, "policyd's database restored") W(FAULT_FOREIGN, "domain of other people")            \
+        W(FAULT_SPOIL, "run record spoilt")
 DEFINE_ENUM(Fault, FAULT, FAULTS);
 
 typedef struct Faults {

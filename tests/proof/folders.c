@@ -38,7 +38,7 @@ static void folder_empty(Folder *f) {
         f->holder = 0;
 }
 
-/* As a full disk or somebody's hand leaves it. */
+/* Somebody does that, and ends the domain some time later. */
 bool folders_spoil_one(Machine *m) {
         size_t n = 0, k;
 
@@ -50,6 +50,7 @@ bool folders_spoil_one(Machine *m) {
         for (Folder *f = m->inside->folders; f; f = f->next)
                 if (f->record && k-- == 0) {
                         f->record[chance_between(m->dice, 0, strlen(f->record) - 1)] = '\0';
+                        xen_end_by_hand(m, &f->vm, chance_between(m->dice, 30 * SECOND, 120 * SECOND));
                         history_add(m->history, "%s folder vm=%s spoilt", m->name, UUID_TEXT(&f->vm));
                 }
         return true;

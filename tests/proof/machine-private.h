@@ -37,6 +37,7 @@ struct MachineInside {
         Program *programs;
         RunLink *links;
         XenDomain *domains;
+        size_t n_foreign; /* of other people */
         HostParts parts;
         MachineFactsSource facts;
         HardwareSource hardware;
@@ -117,6 +118,7 @@ struct XenDomain {
         uint32_t domid;
         uint64_t memory;
         GuestState state;
+        bool is_foreign; /* somebody else's */
         ProcessId device_model; /* pid 0: none */
         char *emulator_state;   /* in xenstore; NULL: none */
         PciAddress *functions;
@@ -151,6 +153,7 @@ XenDomain *xen_find(const Machine *m, uint32_t domid);
 void xen_set_state(XenDomain *d, GuestState state);
 void xen_set_emulator(XenDomain *d, const char *state);
 void xen_remove(XenDomain *d, const char *why);
+void xen_end_by_hand(Machine *m, const Uuid *vm, uint64_t in_usec);
 void xen_device_model_is_up(Machine *m, uint32_t domid, int result);
 
 /* xenvgpu-dm, qemu and the emulator (device-models.c). */

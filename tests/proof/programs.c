@@ -200,6 +200,14 @@ const UnitsOps guest_units = {.name = "simulated", .start = start_unit, .forget 
 
 /* All of them */
 
+/* Mostly killed; else somebody stops its unit, and it asks its guest to power off. */
+static void end_program(Program *p) {
+        if (trouble(p->machine, 200) && !p->loop.is_over)
+                process_ask(p->process);
+        else
+                process_loop_kill(&p->loop);
+}
+
 bool guests_kill_one(Machine *m) {
         size_t n = 0, k;
 
@@ -210,7 +218,7 @@ bool guests_kill_one(Machine *m) {
         k = chance_between(m->dice, 0, n - 1);
         for (Program *p = m->inside->programs; p; p = p->next)
                 if (k-- == 0)
-                        process_loop_kill(&p->loop);
+                        end_program(p);
         return true;
 }
 
