@@ -222,6 +222,7 @@ static void show_texts(World *w, const Object *o) {
 void read_all(World *w, Mirror *mirror) {
         _cleanup_refusal_ Refusal refusal = {};
         char *text = NULL;
+        int r;
 
         if (!w->policy || policy_flush(w->policy) < 0)
                 return;
@@ -238,5 +239,6 @@ void read_all(World *w, Mirror *mirror) {
                 (void) read_export(w, vm);
                 (void) read_config(w, vm);
         }
-        (void) read_answer(w, "Capacity", policy_capacity(w->policy, &text), text);
+        r = policy_capacity(w->policy, &text);
+        (void) read_answer(w, "Capacity", r, text);
 }
