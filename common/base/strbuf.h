@@ -26,6 +26,11 @@ void strbuf_fill(StrBuf *b, char *end);
 
 /* Hands the text over ("" when nothing was added), or NULL without memory. */
 char *strbuf_take(StrBuf *b);
+/* The same for a function that hands it on: 0, or -ENOMEM. */
+static inline int strbuf_give(StrBuf *b, char **ret) {
+        *ret = strbuf_take(b);
+        return *ret ? 0 : -ENOMEM;
+}
 void strbuf_done(StrBuf *b);
 
 #define _cleanup_strbuf_ _cleanup_(strbuf_done)

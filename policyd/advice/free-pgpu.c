@@ -179,8 +179,7 @@ static int explain_stuck(const FreeSearch *s, const GpuGroup *g, char **ret) {
         b.error = b.error ?: steps.error;
         if (steps.len > 0)
                 strbuf_addf(&b, " %s, and ask again.", steps.text);
-        *ret = strbuf_take(&b);
-        return *ret ? 0 : -ENOMEM;
+        return strbuf_give(&b, ret);
 }
 
 /* Why the PGPU that comes nearest cannot be emptied, and what keeps others from being tried. */
@@ -214,8 +213,7 @@ static int explain_nearest(const FreeSearch *s, const GpuGroup *g, const Attempt
                 strbuf_add(&b, " ");
                 sentence_stuck(&b, s, g);
         }
-        *ret = strbuf_take(&b);
-        return *ret ? 0 : -ENOMEM;
+        return strbuf_give(&b, ret);
 }
 
 /* One for each candidate alone. */

@@ -15,8 +15,7 @@ int row_to_text(const RecordTable *t, const Uuid *id_or_null, const void *values
                 json_write_uuid(&b, "uuid", id_or_null);
         record_write_members(t, values, &b);
         json_write_close(&b, '}');
-        *ret = strbuf_take(&b);
-        return *ret ? 0 : -ENOMEM;
+        return strbuf_give(&b, ret);
 }
 
 /* References */

@@ -266,6 +266,5 @@ int old_describe(const Hosts *hs, char **ret) {
         }
         if (strbuf_error(&b) < 0)
                 return -ENOMEM;
-        *ret = strbuf_take(&b);
-        return *ret ? 0 : -ENOMEM;
+        return strbuf_give(&b, ret);
 }

@@ -114,8 +114,7 @@ static int plan_to_json(const PgpuPlan *plan, const GpuGroup *g, const VgpuType 
                 write_steps(&b, plan, t);
         }
         json_write_close(&b, '}');
-        *ret_json = strbuf_take(&b);
-        return *ret_json ? 0 : -ENOMEM;
+        return strbuf_give(&b, ret_json);
 }
 
 int groups_plan(Policy *p, GpuGroup *g, const VgpuType *type_or_null, char **ret_json, Refusal *refusal) {
@@ -182,6 +181,5 @@ int hosts_check_failure(Policy *p, Host *h, char **ret_json) {
         json_write_u64(&b, "stranded", moves.n_failed);
         write_moves(&b, &moves);
         json_write_close(&b, '}');
-        *ret_json = strbuf_take(&b);
-        return *ret_json ? 0 : -ENOMEM;
+        return strbuf_give(&b, ret_json);
 }

@@ -216,6 +216,5 @@ int policy_capacity(Policy *p, char **ret_json) {
                 return r;
         json_write_close(&b, ']');
         json_write_close(&b, '}');
-        *ret_json = strbuf_take(&b);
-        return *ret_json ? 0 : -ENOMEM;
+        return strbuf_give(&b, ret_json);
 }

@@ -106,6 +106,5 @@ int policy_check(Policy *p, char **ret_json) {
         json_write_u64(&b, "objects", f.n_objects);
         json_write_u64(&b, "invariants", f.n_invariants);
         json_write_close(&b, '}');
-        *ret_json = strbuf_take(&b);
-        return *ret_json ? 0 : -ENOMEM;
+        return strbuf_give(&b, ret_json);
 }

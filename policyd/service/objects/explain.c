@@ -212,6 +212,5 @@ int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json)
         if (vm->decision)
                 json_write_text(&b, "decision", vm->decision);
         json_write_close(&b, '}');
-        *ret_json = strbuf_take(&b);
-        return *ret_json ? 0 : -ENOMEM;
+        return strbuf_give(&b, ret_json);
 }

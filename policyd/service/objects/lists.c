@@ -189,6 +189,5 @@ int policy_list(Policy *p, ObjectClass c, const ListFilter *filters, size_t n_fi
         json_write_u64(b, "total", page.total);
         json_write_u64(b, "offset", offset);
         json_write_close(b, '}');
-        *ret_json = strbuf_take(b);
-        return *ret_json ? 0 : -ENOMEM;
+        return strbuf_give(b, ret_json);
 }

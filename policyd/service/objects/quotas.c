@@ -124,6 +124,5 @@ int policy_owners(Policy *p, uint32_t offset, uint32_t limit, char **ret_json) {
         json_write_u64(&b, "total", n);
         json_write_u64(&b, "offset", offset);
         json_write_close(&b, '}');
-        *ret_json = strbuf_take(&b);
-        return *ret_json ? 0 : -ENOMEM;
+        return strbuf_give(&b, ret_json);
 }

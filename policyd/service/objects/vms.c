@@ -228,8 +228,7 @@ static int write_export(const ImportRecord *record, char **ret_json) {
         if (!complete)
                 return -ENOMEM;
         import_record_write(record, &b);
-        *ret_json = strbuf_take(&b);
-        return *ret_json ? 0 : -ENOMEM;
+        return strbuf_give(&b, ret_json);
 }
 
 int vms_export(Policy *p, Vm *vm, char **ret_json) {

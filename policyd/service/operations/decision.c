@@ -82,6 +82,5 @@ int decision_to_text(uint64_t now, const Vm *vm, const Allocation *a, char **ret
         write_runners_up(&b, a);
         decision_write_counts(&b, "counts", a);
         json_write_close(&b, '}');
-        *ret = strbuf_take(&b);
-        return *ret ? 0 : -ENOMEM;
+        return strbuf_give(&b, ret);
 }

@@ -164,8 +164,7 @@ int order_build_start(const Peer *peer, const Vm *vm, char **ret) {
         if (r < 0)
                 return r;
         start_order_write(&order, &b);
-        *ret = strbuf_take(&b);
-        return *ret ? 0 : -ENOMEM;
+        return strbuf_give(&b, ret);
 }
 
 int order_build_stop(const Peer *peer, const Vm *vm, bool force, char **ret) {
@@ -177,6 +176,5 @@ int order_build_stop(const Peer *peer, const Vm *vm, bool force, char **ret) {
         _cleanup_strbuf_ StrBuf b = {};
 
         stop_order_write(&order, &b);
-        *ret = strbuf_take(&b);
-        return *ret ? 0 : -ENOMEM;
+        return strbuf_give(&b, ret);
 }
