@@ -42,9 +42,31 @@ static HostType make_type(const CardType *t) {
         };
 }
 
-static Pgpu make_pgpu(unsigned i) {
+PciAddress cards_address(unsigned card) {
+        return (PciAddress){.bus = (uint8_t) (0x83 + card)};
+}
+
+bool cards_is_lost(const Machine *m, const PciAddress *address) {
+        for (unsigned i = 0; i < m->n_pgpus; i++) {
+                PciAddress card = cards_address(i);
+
+                if (pci_address_compare(&card, address) == 0)
+                        return m->cards[i].is_lost;
+        }
+        return false;
+}
+
+/* A K2 of which no type file tells. */
+static void make_other(Pgpu *p) {
+        p->device_id = 0x11bf;
+        p->subsystem_device_id = 0x100d;
+        free(p->device_name);
+        p->device_name = strdup("GK104GL [GRID K2]");
+}
+
+static Pgpu make_pgpu(const Machine *m, unsigned i) {
         Pgpu p = {
-                .address = {.bus = (uint8_t) (0x83 + i)},
+                .address = cards_address(i),
                 .vendor_id = PCI_VENDOR_NVIDIA,
                 .device_id = 0x0ff2,
                 .subsystem_vendor_id = PCI_VENDOR_NVIDIA,
@@ -57,10 +79,13 @@ static Pgpu make_pgpu(unsigned i) {
                 .bridge = strdup(""),
         };
 
-        for (size_t k = 0; k < CARD_TYPES; k++) {
+        if (m->cards[i].is_other)
+                make_other(&p);
+        for (size_t k = 0; k < CARD_TYPES && !m->cards[i].is_other; k++) {
                 _cleanup_free_ char *id = identifier(&card_types[k]);
 
-                (void) idset_add(&p.supported, id);
+                if (!m->lacks_type[k])
+                        (void) idset_add(&p.supported, id);
         }
         (void) idset_add(&p.supported, PASSTHROUGH_IDENTIFIER);
         return p;
@@ -70,16 +95,16 @@ int cards_scan(Hardware *ret, void *machine) {
         const Machine *m = machine;
         Hardware h = {
                 .pgpus = calloc(m->n_pgpus, sizeof(Pgpu)),
-                .n_pgpus = m->n_pgpus,
                 .types = calloc(CARD_TYPES + 1, sizeof(HostType)),
-                .n_types = CARD_TYPES + 1,
         };
 
         for (unsigned i = 0; i < m->n_pgpus; i++)
-                h.pgpus[i] = make_pgpu(i);
+                if (!m->cards[i].is_gone)
+                        h.pgpus[h.n_pgpus++] = make_pgpu(m, i);
         for (size_t k = 0; k < CARD_TYPES; k++)
-                h.types[k] = make_type(&card_types[k]);
-        if (host_type_make_passthrough(&h.types[CARD_TYPES]) < 0)
+                if (!m->lacks_type[k])
+                        h.types[h.n_types++] = make_type(&card_types[k]);
+        if (host_type_make_passthrough(&h.types[h.n_types++]) < 0)
                 return -ENOMEM;
         *ret = h;
         return 0;

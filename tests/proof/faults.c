@@ -24,6 +24,41 @@ static bool arm(Faults *f, Fault fault, unsigned i, NetStrike strike) {
         return false;
 }
 
+static bool change_card(Faults *f, unsigned i) {
+        World *w = f->world;
+        Machine *m = &w->machines[i];
+        unsigned card = (unsigned) chance_between(&w->dice, 0, m->n_pgpus - 1);
+
+        if (!m->is_on)
+                m->cards[card].is_other = true;
+        else if (chance(&w->dice, 500))
+                m->cards[card].is_gone = true;
+        else
+                m->cards[card].is_lost = true;
+        history_add(&w->history, "%s card=%u is=%s", m->name, card, !m->is_on ? "exchanged" : m->cards[card].is_gone ? "gone" : "lost");
+        machine_rescan(m);
+        f->machines[i].cards = later(f, 60 * SECOND);
+        return true;
+}
+
+/* One of another model stays, until somebody exchanges it again while the machine is off. */
+static void mend_cards(Machine *m) {
+        for (size_t k = 0; k < PGPUS_MAX; k++) {
+                m->cards[k].is_gone = m->cards[k].is_lost = false;
+                m->cards[k].is_other &= m->is_on;
+        }
+        machine_rescan(m);
+}
+
+static bool change_types(Faults *f, unsigned i) {
+        Machine *m = &f->world->machines[i];
+
+        m->lacks_type[chance_between(&f->world->dice, 0, 2)] = true;
+        machine_rescan(m);
+        f->machines[i].types = later(f, 60 * SECOND);
+        return true;
+}
+
 static bool make(Faults *f, Fault fault, unsigned i) {
         World *w = f->world;
         Machine *m = &w->machines[i];
@@ -107,6 +142,13 @@ static bool make(Faults *f, Fault fault, unsigned i) {
                 return arm(f, fault, i, NET_STRIKE_NONE);
         case FAULT_RESTORE:
                 return copy_restore(&f->copy, w);
+        case FAULT_CARD:
+                return change_card(f, i);
+        case FAULT_TYPES:
+                return change_types(f, i);
+        case FAULT_HOST_CLOCK:
+                machine_set_clock(m, chance_between(&w->dice, 0, 2 * 86400 * SECOND) - 86400 * SECOND);
+                return true;
         case _FAULT_MAX:
         case _FAULT_INVALID:
                 break;
@@ -115,7 +157,7 @@ static bool make(Faults *f, Fault fault, unsigned i) {
 }
 
 void faults_make(Faults *f) {
-        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8, 6, 10, 10, 6, 8, 6, 12, 6, 3};
+        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8, 6, 10, 10, 6, 8, 6, 12, 6, 3, 10, 6, 4};
         World *w = f->world;
         unsigned sum = 0, at, i;
         Fault fault = 0;
@@ -162,6 +204,12 @@ static void mend(Faults *f, uint64_t now) {
         for (unsigned i = 0; i < w->n_machines; i++) {
                 if (is_due(&f->machines[i].storage, now))
                         machine_fail_commits(&w->machines[i], false);
+                if (is_due(&f->machines[i].cards, now))
+                        mend_cards(&w->machines[i]);
+                if (is_due(&f->machines[i].types, now)) {
+                        memset(w->machines[i].lacks_type, 0, sizeof(w->machines[i].lacks_type));
+                        machine_rescan(&w->machines[i]);
+                }
                 if (is_due(&f->machines[i].slow, now))
                         net_slow(&w->net, &w->machines[i], 0);
                 if (is_due(&f->machines[i].closed, now))

@@ -19,7 +19,8 @@
         W(FAULT_CUT_GREETING, "link cut as its hello is read") W(FAULT_NO_ANSWER, "answer lost")              \
         W(FAULT_FULL, "link takes no message")         \
         W(FAULT_RESTORE, "policyd's database restored") W(FAULT_FOREIGN, "domain of other people")            \
-        W(FAULT_SPOIL, "run record spoilt")
+        W(FAULT_SPOIL, "run record spoilt") W(FAULT_CARD, "card gone, lost or exchanged")                       \
+        W(FAULT_TYPES, "type file gone") W(FAULT_HOST_CLOCK, "clock of a host jumps")
 DEFINE_ENUM(Fault, FAULT, FAULTS);
 
 typedef struct Faults {
@@ -29,7 +30,7 @@ typedef struct Faults {
         /* When it is mended; 0: it is not broken. */
         uint64_t policyd, storage;
         struct {
-                uint64_t hostd, power, freeze, slow, closed, storage;
+                uint64_t hostd, power, freeze, slow, closed, storage, cards, types;
         } machines[MACHINES_MAX];
 } Faults;
 

@@ -51,7 +51,7 @@ static const MachineFactsOps facts_ops = {
 };
 
 static bool is_lost(const PciAddress *address, void *userdata) {
-        return false;
+        return cards_is_lost(userdata, address);
 }
 
 static char *monitors[] = {(char *) "gpumon.service", (char *) "dcgm.service", NULL};
@@ -215,6 +215,7 @@ void machine_start_hostd(Machine *m) {
         if (m->inside->hostd || !m->is_on)
                 return;
         process_loop_init(&m->inside->hostd_loop, m->loop, on_hostd_end, m);
+        m->inside->hostd_loop.ahead = m->clock_ahead;
         m->inside->parts = (HostParts){
                 .loop = &m->inside->hostd_loop.loop,
                 .settings = &settings,
@@ -301,6 +302,15 @@ void machine_power_off(Machine *m) {
                 systemd_power_off(m->inside->systemd);
         guests_cut_power(m);
         empty_runtime_dir(m);
+}
+
+void machine_rescan(Machine *m) {
+        if (m->inside->hostd && !m->is_frozen && host_rescan(m->inside->hostd) < 0)
+                history_add(m->history, "%s rescan failed", m->name);
+}
+
+void machine_set_clock(Machine *m, uint64_t ahead) {
+        m->clock_ahead = m->inside->hostd_loop.ahead = ahead;
 }
 
 bool machine_knows_later(const Machine *m, const char *pool, uint64_t epoch, uint64_t orders) {

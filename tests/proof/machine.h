@@ -50,6 +50,13 @@ struct Machine {
         unsigned exits; /* of hostd, by itself */
         bool lacks_iommu, lacks_hvm;
         unsigned n_pgpus;
+        struct {
+                bool is_gone;  /* from the bus */
+                bool is_lost;  /* reads all ones */
+                bool is_other; /* of another model, which has no types */
+        } cards[PGPUS_MAX];
+        bool lacks_type[8];   /* type files that are gone */
+        uint64_t clock_ahead; /* µs, wraps around */
         unsigned boots;
         bool is_frozen;       /* the process of hostd is stopped; guests run on */
         uint64_t incarnation; /* of hostd; 0: it does not run */
@@ -71,6 +78,8 @@ void machine_thaw(Machine *m);
 void machine_die_in_commit(Machine *m); /* hostd, in its next one, which is written or not */
 /* Its hostd can answer, and was commanded by the pool after that. */
 bool machine_knows_later(const Machine *m, const char *pool, uint64_t epoch, uint64_t orders);
+void machine_rescan(Machine *m); /* hostd looks at cards and type files again */
+void machine_set_clock(Machine *m, uint64_t ahead);
 void machine_fail_commits(Machine *m, bool fail); /* of hostd: its disk is full */
 
 bool guests_make_foreign(Machine *m); /* a domain of other people takes a GPU */

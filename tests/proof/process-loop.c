@@ -16,7 +16,7 @@ static ProcessLoop *of(Loop *loop) {
 }
 
 static uint64_t now(Loop *loop, LoopClock clock) {
-        return loop_now(of(loop)->all, clock);
+        return loop_now(of(loop)->all, clock) + (clock == LOOP_REALTIME ? of(loop)->ahead : 0);
 }
 
 static int fill_random(Loop *loop, void *buf, size_t n) {
@@ -82,6 +82,8 @@ static int timer_arm(LoopTimer *timer, uint64_t at) {
         int r = 0;
 
         forget(t);
+        if (timer->clock == LOOP_REALTIME && at != LOOP_SOON && at != LOOP_NEVER)
+                at -= of(timer->loop)->ahead;
         if (!t->real)
                 r = loop_timer_new(of(timer->loop)->all, timer->clock, timer->priority, ring, t, &t->real);
         return r < 0 ? r : loop_timer_arm(t->real, at);

@@ -18,6 +18,7 @@ typedef struct ProcessLoop {
         void (*ended)(int status, void *userdata); /* from the loop of all, once */
         void *userdata;
 
+        uint64_t ahead; /* µs, wraps around: its wall clock before that of all */
         uint64_t calls_left; /* then it is killed; 0: by nothing */
         bool is_frozen;
         ProcessTimer *first, *last; /* that rang meanwhile */
