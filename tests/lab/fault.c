@@ -21,6 +21,7 @@
 
 #define FAULT_FILE_MAX 65536
 #define HOSTD_WAIT_MS 20000
+#define RELAY_TRIES 5
 
 static bool program_fault_is_known(const char *program, const char *what) {
         static const char *const words[] = { "exit-at-once", "off", "never-ready", "never-running", "error" };
@@ -95,20 +96,36 @@ static int fault_gimtool(const Lab *lab, const LabHost *host, const char *value)
         return r < 0 ? lab_fail(r, "cannot write %s: %s", path, strerror(-r)) : 0;
 }
 
-static int tell_relay(const LabHost *host, const char *word) {
+/* -EPIPE: it hung up before it had the word; it waits for a second only, since the wire stands still meanwhile. */
+static int ask_relay(const LabHost *host, const char *word, char *answer, size_t size) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        char answer[32] = {};
+        char line[32];
+        int length;
+        ssize_t n;
 
         snprintf(address.sun_path, sizeof(address.sun_path), "%s", host->relay_control);
+        length = snprintf(line, sizeof(line), "%s\n", word);
         if (fd < 0 || connect(fd, (struct sockaddr *) &address, sizeof(address)) < 0)
-                return lab_fail(-errno, "the wire of host '%s' does not answer: %s", host->spec.name,
-                        strerror(errno));
-        if (dprintf(fd, "%s\n", word) < 0 || read(fd, answer, sizeof(answer) - 1) <= 0)
-                return lab_fail(-EIO, "the wire of host '%s' does not answer", host->spec.name);
-        return streq(answer, "ok\n")
-                       ? 0
-                       : lab_fail(-EINVAL, "the wire of host '%s': %s", host->spec.name, answer);
+                return -errno;
+        if (send(fd, line, (size_t) length, MSG_NOSIGNAL) < 0)
+                return -errno;
+        n = read(fd, answer, size - 1);
+        if (n <= 0)
+                return n < 0 && errno != ECONNRESET ? -errno : -EPIPE;
+        answer[n] = '\0';
+        return 0;
+}
+
+static int tell_relay(const LabHost *host, const char *word) {
+        char answer[32] = "";
+        int r = -EPIPE;
+
+        for (unsigned i = 0; i < RELAY_TRIES && r == -EPIPE; i++)
+                r = ask_relay(host, word, answer, sizeof(answer));
+        if (r < 0)
+                return lab_fail(r, "the wire of host '%s' does not answer: %s", host->spec.name, strerror(-r));
+        return streq(answer, "ok\n") ? 0 : lab_fail(-EINVAL, "the wire of host '%s': %s", host->spec.name, answer);
 }
 
 static int fault_link(const Lab *lab, const LabHost *host, const char *value) {
