@@ -25,6 +25,7 @@ struct Coverage {
         HashMap *patterns; /* by first word */
         uint64_t counts[ROWS_MAX][PARTS_MAX];
         uint64_t errors[_ERROR_MAX];
+        Uuid starting; /* a VM whose start uses an instance of a reservation */
         CoverageWatch *watch;
 };
 
@@ -161,8 +162,14 @@ void coverage_pool(Coverage *c, const Pool *pool) {
                 (void) snprintf(word, sizeof(word), "booking=%s", booking_state_to_string(vm->booking));
                 mark(c, word);
                 for_each(const Vgpu, v, &vm->vgpus)
-                        if (v->used_hold)
-                                mark(c, vm->booking == BOOKING_RESIDENT ? "hold=spent" : "hold=used");
+                        if (v->used_hold) {
+                                mark(c, "hold=used");
+                                c->starting = vm->object.id;
+                        }
+                if (uuid_equal(&c->starting, &vm->object.id) && vm->booking == BOOKING_RESIDENT) {
+                        mark(c, "hold=spent");
+                        c->starting = UUID_NULL;
+                }
         }
         for_each(const Reservation, r, &pool->objects[CLASS_RESERVATION])
                 if (r->holds.n > 0)

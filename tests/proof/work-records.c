@@ -31,7 +31,7 @@ static void write_devices(Dice *d, StrBuf *b) {
                 strbuf_add(b, ",\"nics\":[{\"bridge\":\"xenbr7\"}]");
         if (chance(d, 40))
                 strbuf_add(b, ",\"disks\":[{\"pdev_path\":\"/nowhere/disk\",\"vdev\":\"xvda\"}]");
-        if (chance(d, 40))
+        if (chance(d, 100))
                 strbuf_add(b, ",\"pcidevs\":[{\"domain\":0,\"bus\":3,\"dev\":0,\"func\":0}]");
         if (chance(d, 250))
                 strbuf_addf(b, ",\"on_reboot\":\"%s\"", chance(d, 500) ? "restart" : "destroy");

@@ -109,7 +109,7 @@ static void set_options(World *w) {
         };
         for (ObjectClass c = 0; c < _CLASS_MAX; c++)
                 w->options.limits[c] = 10000;
-        w->options.limits[CLASS_QUOTA] = w->options.limits[CLASS_VM_GROUP] = w->options.limits[CLASS_RESERVATION] = 4;
+        w->options.limits[CLASS_QUOTA] = w->options.limits[CLASS_VM_GROUP] = w->options.limits[CLASS_RESERVATION] = 3;
 }
 
 static void init_machines(World *w) {
