@@ -34,7 +34,7 @@ typedef struct Vm {
         Id id;
         Known known;
         bool listed;
-        bool forgotten; /* a database was restored that may be older */
+        bool forgotten; /* the pool may not know it: a database was restored that may be older, or another master starts it */
         Id power, booking, on;
 } Vm;
 
@@ -58,7 +58,7 @@ struct Audit {
         LIST(Vm) vms;
         LIST(Job) jobs;
         LIST(Call) calls; /* without an answer */
-        bool restored; /* an older copy of the pool's database was put back */
+        bool disputed; /* an older copy of the database was put back, or another master commands */
         LIST(Vm) others;  /* that another pool started */
         ClientsAudit *clients;
 };
@@ -291,15 +291,19 @@ static void doubt_jobs(Audit *a) {
                 a->jobs.items[i].unsure |= a->jobs.items[i].ended == 0;
 }
 
-/* The pool knows what it knew then. What runs, runs. */
-static void on_restored(Audit *a) {
-        a->restored = true;
+static void on_disputed(Audit *a) {
+        a->disputed = true;
         for (size_t i = 0; i < a->pieces.n; i++)
                 (void) vm_of(a, a->pieces.items[i].vm);
-        for (size_t i = 0; i < a->vms.n; i++) {
-                a->vms.items[i].known = KNOWN_EITHER;
+        for (size_t i = 0; i < a->vms.n; i++)
                 a->vms.items[i].forgotten = true;
-        }
+}
+
+/* The pool knows what it knew then. What runs, runs. */
+static void on_restored(Audit *a) {
+        on_disputed(a);
+        for (size_t i = 0; i < a->vms.n; i++)
+                a->vms.items[i].known = KNOWN_EITHER;
         for (size_t i = 0; i < a->jobs.n; i++) {
                 a->jobs.items[i].unsure = true;
                 a->jobs.items[i].ended = 0;
@@ -389,10 +393,10 @@ static void on_model(Audit *a, const char *line) {
                 check_job(a, &a->jobs.items[i]);
 }
 
-/* An old copy books and reserves what the hosts have given to others since; the hosts' word is taken, and a person ends one. What
- * runs, on_piece() looks at. */
-static bool is_of_old_copy(const Audit *a, const char *what) {
-        return a->restored && (streq(what, "found=capacity") || streq(what, "found=exclusive") || streq(what, "found=passthrough"));
+/* An old copy, and who is not the only master, books and reserves what the hosts have given to others; the hosts' word is taken, and
+ * a person ends one. What runs, on_piece() looks at. */
+static bool is_disputed(const Audit *a, const char *what) {
+        return a->disputed && (streq(what, "found=capacity") || streq(what, "found=exclusive") || streq(what, "found=passthrough"));
 }
 
 void audit_line(const char *line, void *audit) {
@@ -411,11 +415,13 @@ void audit_line(const char *line, void *audit) {
                 on_client(a, line);
         else if (streq(who, "policyd"))
                 on_policyd(a, line);
+        else if (streq(who, "other") && streq(what, "starts"))
+                on_disputed(a);
         else if (streq(who, "script"))
                 broken(a, "expected", "%s", strstr(line, "line="));
         else if (streq(who, "model"))
                 on_model(a, line);
-        else if (streq(who, "check") && startswith(what, "found=") && !is_of_old_copy(a, what))
+        else if (streq(who, "check") && startswith(what, "found=") && !is_disputed(a, what))
                 broken(a, what, "the checker found it");
         else if (streq(what, "domain") || streq(what, "foreign") || streq(what, "qemu") || streq(what, "emulator"))
                 on_piece(a, who, what, line);

@@ -83,6 +83,17 @@ static bool can_be_told(const Copy *c, World *w) {
         return false;
 }
 
+Uuid copy_pool(const World *w) {
+        _cleanup_(sim_db_freep) SimDb *db = sim_db_copy(w->db);
+        Content content;
+        Uuid pool;
+
+        load(db, &content);
+        pool = content.meta.pool;
+        content_done(&content);
+        return pool;
+}
+
 bool copy_restore(const Copy *c, World *w) {
         if (!c->db || (!c->marked && !can_be_told(c, w)))
                 return false;

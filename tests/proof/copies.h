@@ -18,4 +18,5 @@ typedef struct Copy {
 void copy_take(Copy *c, World *w);
 /* False: no host could tell. policyd runs then. */
 bool copy_restore(const Copy *c, World *w);
+Uuid copy_pool(const World *w); /* of policyd's database */
 void copy_done(Copy *c);

@@ -149,6 +149,11 @@ static bool make(Faults *f, Fault fault, unsigned i) {
         case FAULT_HOST_CLOCK:
                 machine_set_clock(m, chance_between(&w->dice, 0, 2 * 86400 * SECOND) - 86400 * SECOND);
                 return true;
+        case FAULT_OTHER:
+                if (!other_begin(w, &f->copy))
+                        return false;
+                f->other = later(f, 60 * SECOND);
+                return true;
         case _FAULT_MAX:
         case _FAULT_INVALID:
                 break;
@@ -157,7 +162,7 @@ static bool make(Faults *f, Fault fault, unsigned i) {
 }
 
 void faults_make(Faults *f) {
-        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8, 6, 10, 10, 6, 8, 6, 12, 6, 3, 10, 6, 4};
+        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8, 6, 10, 10, 6, 8, 6, 12, 6, 3, 10, 6, 4, 6};
         World *w = f->world;
         unsigned sum = 0, at, i;
         Fault fault = 0;
@@ -199,6 +204,10 @@ static void mend(Faults *f, uint64_t now) {
         World *w = f->world;
 
         look_for_dead(f);
+        if (is_due(&f->other, now) || w->other_stale)
+                other_end(w);
+        if (w->other && chance(&w->dice, 200))
+                other_act(w);
         if (is_due(&f->storage, now))
                 sim_db_fail(w->db, SIM_DB_WORKS, 0, 0);
         for (unsigned i = 0; i < w->n_machines; i++) {
@@ -231,6 +240,14 @@ void faults_mend(Faults *f) {
         mend(f, loop_now(f->world->loop, LOOP_MONOTONIC));
 }
 
+/* What the other master had claimed for a pool of its own. */
+static void release_hosts(World *w) {
+        Uuid pool = copy_pool(w);
+
+        for (unsigned i = 0; i < w->n_machines; i++)
+                machine_release_from_others(&w->machines[i], UUID_TEXT(&pool));
+}
+
 void faults_mend_all(Faults *f) {
         World *w = f->world;
 
@@ -241,9 +258,11 @@ void faults_mend_all(Faults *f) {
         }
         world_run(w, 0); /* whoever is dying ends */
         mend(f, UINT64_MAX);
+        release_hosts(w);
         world_start_policyd(f->world);
 }
 
 void faults_done(Faults *f) {
+        other_end(f->world);
         copy_done(&f->copy);
 }

@@ -5,7 +5,7 @@
  */
 
 #include "common/base/words.h"
-#include "tests/proof/copies.h"
+#include "tests/proof/other.h"
 #include "tests/proof/world.h"
 
 #define FAULTS(W)                                                                                             \
@@ -20,7 +20,8 @@
         W(FAULT_FULL, "link takes no message")         \
         W(FAULT_RESTORE, "policyd's database restored") W(FAULT_FOREIGN, "domain of other people")            \
         W(FAULT_SPOIL, "run record spoilt") W(FAULT_CARD, "card gone, lost or exchanged")                       \
-        W(FAULT_TYPES, "type file gone") W(FAULT_HOST_CLOCK, "clock of a host jumps")
+        W(FAULT_TYPES, "type file gone") W(FAULT_HOST_CLOCK, "clock of a host jumps")                         \
+        W(FAULT_OTHER, "another master")
 DEFINE_ENUM(Fault, FAULT, FAULTS);
 
 typedef struct Faults {
@@ -28,7 +29,7 @@ typedef struct Faults {
         uint64_t n[_FAULT_MAX];
         Copy copy;
         /* When it is mended; 0: it is not broken. */
-        uint64_t policyd, storage;
+        uint64_t policyd, storage, other;
         struct {
                 uint64_t hostd, power, freeze, slow, closed, storage, cards, types;
         } machines[MACHINES_MAX];

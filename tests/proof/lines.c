@@ -49,7 +49,7 @@ static bool is_same(const Pin *p) {
 }
 
 static void say(HostLink *line, const char *what) {
-        history_add(line->net->history, "policyd link %s %s", line->machine->name, what);
+        history_add(line->net->history, "%s link %s %s", line->is_other ? "other" : "policyd", line->machine->name, what);
 }
 
 /* Calls */
@@ -404,7 +404,7 @@ static void on_claimed(HostLink *line, const Message *m) {
         line_watch(line);
         say(line, "claimed");
         p = pin(line);
-        if (line->net->claimed)
+        if (line->net->claimed && !line->is_other)
                 line->net->claimed(line->machine, &inventory, line->net->claimed_userdata);
         r = line->owner.claimed(line, m->held, &inventory, &reason, line->userdata);
         inventory_done(&inventory);
@@ -484,8 +484,7 @@ static ErrorCode check_address(const char *address, char **ret_message) {
         return ERROR_INVALID_ADDRESS;
 }
 
-static int make(Links *links, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret) {
-        Net *net = CONTAINER_OF(links, Net, links);
+static int make_for(Net *net, bool is_other, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret) {
         unsigned number;
         HostLink *line;
 
@@ -495,12 +494,21 @@ static int make(Links *links, const char *address, const LinkOwner *owner, void 
         *line = (HostLink){.net = net,
                 .next = net->hosts,
                 .machine = &net->machines[number],
+                .is_other = is_other,
                 .serial = ++net->serials,
                 .owner = *owner,
                 .userdata = userdata};
         net->hosts = line;
         *ret = line;
         return 0;
+}
+
+static int make(Links *links, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret) {
+        return make_for(CONTAINER_OF(links, Net, links), /* is_other= */ false, address, owner, userdata, ret);
+}
+
+static int make_other(Links *links, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret) {
+        return make_for(CONTAINER_OF(links, Net, other_links), /* is_other= */ true, address, owner, userdata, ret);
 }
 
 static HostLink *line_free(HostLink *line) {
@@ -579,3 +587,10 @@ const Links line_links = {
         .release = release,
         .withdraw = withdraw,
 };
+
+Links line_other_links(void) {
+        Links links = line_links;
+
+        links.make = make_other;
+        return links;
+}

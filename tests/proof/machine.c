@@ -304,6 +304,14 @@ void machine_power_off(Machine *m) {
         empty_runtime_dir(m);
 }
 
+void machine_release_from_others(Machine *m, const char *pool) {
+        _cleanup_(refusal_done) Refusal refusal = {};
+        Hostd *h = m->inside->hostd;
+
+        if (h && *host_get_claimed_by(h) && !streq(host_get_claimed_by(h), pool))
+                (void) host_release(h, host_get_claimer(h), &refusal);
+}
+
 void machine_rescan(Machine *m) {
         if (m->inside->hostd && !m->is_frozen && host_rescan(m->inside->hostd) < 0)
                 history_add(m->history, "%s rescan failed", m->name);

@@ -83,6 +83,7 @@ struct HostLink {
         Net *net;
         HostLink *next;
         Machine *machine;
+        bool is_other; /* of another policyd */
         uint64_t serial;
         LinkOwner owner;
         void *userdata;
@@ -114,3 +115,4 @@ void line_lose(HostLink *line, const char *reason);
 void line_silence(HostLink *line); /* nothing comes or goes on it any more, which shows after a while */
 void line_watch(HostLink *line); /* for keepalives that a frozen hostd does not answer */
 extern const Links line_links;
+Links line_other_links(void);

@@ -207,6 +207,7 @@ void net_break(Net *net, HostLink *line) {
 
 void net_init(Net *net) {
         net->links = line_links;
+        net->other_links = line_other_links();
 }
 
 void net_done(Net *net) {

@@ -23,7 +23,8 @@ typedef enum NetStrike {
 } NetStrike;
 
 typedef struct Net {
-        Links links; /* what policyd is handed */
+        Links links;       /* what policyd is handed */
+        Links other_links; /* another policyd */
         Loop *loop;
         Dice *dice;
         History *history;

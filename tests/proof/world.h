@@ -31,6 +31,9 @@ typedef struct World {
         bool crashing;    /* what it tells now nobody hears */
         bool undecided;   /* its last commit may be on disk or not: it ends with this turn */
         bool stale;       /* it said that another one commands */
+        Policy *other;    /* another policyd that dials the same hosts; NULL: there is none */
+        SimDb *other_db;
+        bool other_stale;
         Net net;
         Machine machines[MACHINES_MAX];
         unsigned n_machines;
