@@ -41,7 +41,7 @@ CoverageWatch *coverage_watch_free(CoverageWatch *w) {
 }
 
 static void mark(CoverageWatch *w, const char *what, const char *how) {
-        Id word;
+        char word[2 * ID_MAX];
 
         (void) snprintf(word, sizeof(word), "%s=%s", what, how);
         w->mark(w->userdata, word);
