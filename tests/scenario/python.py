@@ -1,5 +1,6 @@
 """What the scenario python does with the module: a line "pass WHAT" for each check that holds."""
 
+import copy
 import os
 import subprocess
 import threading
@@ -97,5 +98,29 @@ lab("fault", "alpha", "emulator=off")
 many = [pool.create_vm(f"m{i}") for i in range(501)]
 check(pool.list("vm")[-501:] == many, "a list of more than one page")
 check(pool.list("vm", NameLabel="m7") == [many[7]], "a filter")
+xenvgpu.PAGE = 50
+ask, pages = pool.call, []
+
+
+def call(thing, method, arguments, options):
+    """Before the third page, objects of the first one go."""
+    if method.name == "List":
+        pages.append(arguments)
+        if len(pages) == 3:
+            for each in many[:3]:
+                ask(each, each.interface.lookup_method("Destroy"), (), {})
+    return ask(thing, method, arguments, options)
+
+
+pool.call = call
+found = pool.list("vm")
+pool.call = ask
+check(len(pages) > 10 and set(many[3:]) <= set(found), "a list from which objects go meanwhile has all others")
+check(len(found) == len(set(found)), "each once")
+check(copy.copy(vm) == vm and copy.deepcopy([vm]) == [vm], "objects can be copied")
+get = pool.get
+pool.get = lambda thing, name: "paused" if name == "PowerState" else get(thing, name)
+refused(errors.VMBadPowerState, "a VM that was paused on its host", pool.ensure_running, vm)
+pool.get = get
 pool.close()
 print("pass to the end")

@@ -100,6 +100,12 @@ class Object:
     def __dir__(self):
         return [*super().__dir__(), *(p.name for p in self.interface.properties), *(m.name for m in self.interface.methods)]
 
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, _):
+        return self
+
     def __getattr__(self, name):
         if self.interface.lookup_property(name):
             return self.pool.get(self, name)
@@ -259,14 +265,20 @@ class Pool:
 
     def list(self, kind, **filters):
         """The objects of a class, oldest first. filters are properties with the values that they must have."""
-        found, offset = [], 0
+        found, offset = {}, 0
         filters = {name: _option(value) for name, value in filters.items()}
         while True:
             page = self.manager.List(kind, filters, offset, PAGE)
-            found += [Object(self, item["path"]) for item in page["objects"]]
-            offset += len(page["objects"])
-            if offset >= page["total"] or not page["objects"]:
-                return found
+            paths = [item["path"] for item in page["objects"]]
+            end = offset + len(paths)
+            # A page begins with the last of the one before; else objects before it went, and others moved up unseen.
+            if offset and (not paths or paths[0] not in found):
+                offset = max(0, offset - PAGE + 1)
+                continue
+            found.update((path, Object(self, path)) for path in paths)
+            if end >= page["total"] or end <= offset + 1:
+                return list(found.values())
+            offset = end - 1
 
     def capacity(self):
         return self.manager.Capacity()
@@ -302,8 +314,11 @@ class Pool:
         changed = False
         while True:
             self._settle(vm, left())
-            if vm.PowerState == state:
+            power = vm.PowerState
+            if power == state:
                 return changed
+            if power == "paused" and state == "running":
+                raise errors.from_name(errors.PREFIX + "VMBadPowerState", f"VM '{vm.NameLabel}' is paused; unpause it on its host.")
             try:
                 begin().wait(left())
                 changed = True
