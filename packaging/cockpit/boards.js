@@ -113,8 +113,10 @@ export class Boards {
     /* The hosts on which a change of the object shows. */
     note(path) {
         const pool = this.pool, object = pool.get(path);
-        if (path === null || !object || path.includes("/vgpu_type/"))
+        if (path === null || path.includes("/vgpu_type/") || (!object && /\/(host|pgpu)\//.test(path)))
             this.cards.clear();
+        else if (!object)
+            return; /* a VM that goes is halted, and on no board */
         else if (path.includes("/host/"))
             this.stale.add(path);
         else if (path.includes("/pgpu/"))
