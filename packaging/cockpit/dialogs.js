@@ -54,9 +54,11 @@ export function remedies(pool, vm, explained) {
     return found.slice(0, 4);
 }
 
-export async function show_explain(pool, vm, title = `Where ${vm.NameLabel} could run`) {
+export async function show_explain(pool, vm, title = `Where ${vm.NameLabel} could run`, refusal = null) {
     const explained = await pool.json(vm.path, "Explain");
     const can = explained.verdict !== "refused" || !explained.message;
+    if (refusal && can)
+        return show_error(refusal); /* it is not the room that is missing */
     const rows = (explained.hosts || []).map(host => [host.name_label, host.code ? host.message : "It can run there."]);
     const element = dialog(title, [
         explained.message ? alert(can ? "info" : "danger", explained.message) : null,
@@ -83,7 +85,7 @@ export async function start(pool, vm) {
         if (["VMBadPowerState", "OtherOperationInProgress", "AccessDenied"].includes(error.word))
             show_error(error);
         else
-            await show_explain(pool, vm, `VM ${vm.NameLabel} was not started`);
+            await show_explain(pool, vm, `VM ${vm.NameLabel} was not started`, error);
     }
 }
 

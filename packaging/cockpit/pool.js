@@ -10,6 +10,8 @@ const ROOT = "/org/xenvgpu/Policy1";
 const PROPERTIES = "org.freedesktop.DBus.Properties";
 const OBJECT_MANAGER = "org.freedesktop.DBus.ObjectManager";
 const PAGE = 1000;
+const RETRY = 3000; /* ms */
+const NO_RIGHT = "You may look at the pool, and not change it. That takes Cockpit's administrative access, or the group xenvgpu.";
 
 export const CLASSES = ["host", "gpu_group", "vgpu_type", "pgpu", "vm", "vgpu", "job"];
 const INTERFACES = {
@@ -31,6 +33,11 @@ export class Pool extends EventTarget {
     constructor() {
         super();
         this.clear();
+        this.connect();
+    }
+
+    /* Where nobody has the name yet, Cockpit closes the channel (not-found): then it is tried again. */
+    connect() {
         this.client = cockpit.dbus(SERVICE, { bus: "system", superuser: "try" });
         this.client.subscribe({ path_namespace: ROOT }, (path, iface, signal, args) => this.hear(path, iface, signal, args));
         this.client.addEventListener("owner", (_event, owner) => {
@@ -39,8 +46,10 @@ export class Pool extends EventTarget {
             else
                 this.lose(null);
         });
-        this.client.addEventListener("close", (_event, options) => this.lose(options));
-        this.client.wait(() => this.load(), () => {});
+        this.client.addEventListener("close", (_event, options) => {
+            this.lose(options?.problem === "not-found" ? null : options);
+            setTimeout(() => this.connect(), RETRY);
+        });
     }
 
     clear() {
@@ -79,9 +88,8 @@ export class Pool extends EventTarget {
             const answer = await this.client.call(path, interface_of(path), method, values);
             return answer[0];
         } catch (error) {
-            throw Object.assign(new Error(error.message || error.problem || "policyd does not answer"), {
-                word: (error.name || error.problem || "").replace("org.xenvgpu.Error.", ""),
-            });
+            const word = (error.name || error.problem || "").split(".").pop(); /* of policyd's errors and of the bus' own */
+            throw Object.assign(new Error(word === "AccessDenied" ? NO_RIGHT : error.message || error.problem || "policyd does not answer"), { word });
         }
     }
 
@@ -120,14 +128,23 @@ export class Pool extends EventTarget {
         this.manager = plain_all(values);
     }
 
+    /* A page begins with the last object of the one before; else objects before it went, and others moved up unseen. */
     async load_class(name, load) {
-        for (let offset = 0, total = 1; offset < total;) {
+        for (let offset = 0, end = 0, total = 1; end < total;) {
             const page = await this.json_list(name, offset);
-            if (load !== this.loads || page.objects.length === 0)
+            const objects = this.objects[name];
+            if (load !== this.loads)
                 return;
+            if (offset && !objects.has(page.objects[0]?.path)) {
+                offset = Math.max(0, offset - PAGE + 1);
+                continue;
+            }
             for (const object of page.objects)
-                this.objects[name].set(object.path, object);
-            offset += page.objects.length;
+                objects.set(object.path, object);
+            if (page.objects.length < 2)
+                return;
+            end = offset + page.objects.length;
+            offset = end - 1;
             total = page.total;
         }
     }
@@ -141,6 +158,8 @@ export class Pool extends EventTarget {
 
     async refresh(path) {
         const objects = this.objects[class_of(path)];
+        if (!objects)
+            return; /* a reservation, a quota: the page does not show it */
         try {
             const [values] = await this.client.call(path, PROPERTIES, "GetAll", [interface_of(path)]);
             objects.set(path, { path, ...plain_all(values) });

@@ -1,4 +1,4 @@
-"""What a user does on the Cockpit page: a line "pass WHAT" for each check that holds. Usage: page.py small|large URL AXE FOLDER"""
+"""What a user does on the Cockpit page: a line "pass WHAT" for each check that holds. Usage: page.py small|odd|large URL AXE FOLDER"""
 
 import json
 import os
@@ -222,6 +222,56 @@ def small():
     check(not bad, f"the browser has no error to tell ({bad[:2]})")
 
 
+def grab_pool():
+    """The page's pool as window.pool; its modules hide it."""
+    page.execute_async_script("""
+        const done = arguments[0];
+        import("./pool.js").then(({ Pool }) => {
+            const all = Pool.prototype.all;
+            Pool.prototype.all = function (name) { window.pool = this; return all.call(this, name) };
+            const look = () => {
+                document.getElementById("vm-filter").dispatchEvent(new Event("input"));
+                window.pool ? done() : setTimeout(look, 100);
+            };
+            look();
+        })""")
+
+
+def odd():
+    """What does not happen each day: no rights, objects that the page does not show, a policyd that is not there yet."""
+    page.get(URL)
+    within(20, "the pool is there", lambda: text("#summary").startswith("3 of 3 hosts online"))
+    grab_pool()
+    name = 'odd <img src=x onerror="bad()"> & \'"\\'
+    run("xenvgpu", "vm-create", f"name-label={name}", "memory=256MiB", "vcpus=1")
+    within(10, "a name is text", lambda: row(name).is_displayed() and not page.find_elements(By.CSS_SELECTOR, "#vms img"))
+    page.execute_script("""
+        const real = pool.client.call;
+        pool.client.call = (path, iface, method, args) => method !== "Start" ? real(path, iface, method, args) : Promise.reject(
+            { name: "org.freedesktop.DBus.Error.AccessDenied", message: "Sender is not authorized to send message" })""")
+    press(name, "Start")
+    within(10, "a start without rights says so", lambda: "administrative access" in dialog().text)
+    dialog_button("Close").click()
+    page.execute_script("""
+        pool.load();
+        for (const name of ["quota", "reservation", "vm_group"])
+            pool.hear("/org/xenvgpu/Policy1/" + name + "/_1", "org.freedesktop.DBus.Properties", "PropertiesChanged", ["", {}, []])""")
+    within(10, "a reservation that changes while the page loads", lambda: page.execute_script("return pool.state") == "ready")
+    time.sleep(1)  # what was read is drawn
+    page.execute_script("document.querySelector('.host').kept = true")
+    press(name, "Remove")
+    run("xenvgpu", "vm-destroy", f"uuid={name}")
+    dialog_button("Remove").click()
+    within(10, "a VM that went while its dialog was open", lambda: "There is no object" in dialog().text)
+    dialog_button("Cancel").click()
+    check(page.execute_script("return document.querySelector('.host').kept"), "its end draws no board anew")
+    run("xenvgpu-lab", "policyd-kill", LAB)
+    page.get(URL)
+    within(20, "a page that is opened without policyd says so", lambda: "xenvgpu-policyd does not answer" in text("#state"))
+    run("xenvgpu-lab", "policyd-start", LAB)
+    within(30, "and goes on by itself, too", lambda: text("#summary").startswith("3 of 3 hosts online"))
+
+
 def large():
     page.get(URL)
     within(60, "64 hosts are there", lambda: text("#summary").startswith("64 of 64 hosts online, 1024 PGPUs"))
@@ -248,7 +298,7 @@ def large():
 
 
 try:
-    {"small": small, "large": large}[SESSION]()
+    {"small": small, "odd": odd, "large": large}[SESSION]()
     print("pass to the end")
 finally:
     page.quit()
