@@ -197,7 +197,7 @@ int read_list(World *w, Mirror *mirror, ObjectClass c, uint64_t dice, Refusal *r
 
 static void show_texts(World *w, const Object *o) {
         static const char *const given[] = {"NameLabel", "NameDescription", "Owner", "Affinity", "VGPUsMax", "SizeMax",
-                "Enabled"};
+                "Enabled", "AllocationAlgorithm", "Placement"};
 
         for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
                 const Property *p = property_find(o->class, given[i]);

@@ -294,6 +294,15 @@ static int check_changeable(Call *c) {
 
 /* The line of the history */
 
+/* Words may be written in several ways. */
+static const char *as_shown(const char *sets, const char *value) {
+        if (streq(sets, "AllocationAlgorithm"))
+                return group_algorithm_to_string(group_algorithm_from_string(value)) ?: value;
+        if (streq(sets, "Placement"))
+                return placement_to_string(placement_from_string(value)) ?: value;
+        return value;
+}
+
 static void describe_value(Call *c, StrBuf *b) {
         const char *sets = c->method->sets, *value = sets ? strchr(sets, '=') : NULL;
         const Uuid *of = c->method->flags & METHOD_KEYED ? (c->made ? &c->made->id : NULL) : &c->arguments->objects[0];
@@ -303,7 +312,7 @@ static void describe_value(Call *c, StrBuf *b) {
                 return;
         (void) snprintf(number, sizeof(number), "%" PRIu64, c->arguments->number);
         if (!value)
-                value = c->arguments->texts[c->method->flags & METHOD_KEYED ? TEXTS_MAX - 1 : 0];
+                value = as_shown(sets, c->arguments->texts[c->method->flags & METHOD_KEYED ? TEXTS_MAX - 1 : 0]);
         else
                 value = value[1] ? value + 1 : number;
         strbuf_addf(b, " sets=%.*s of=%s value=%016" PRIx64, (int) strcspn(sets, "="), sets, UUID_TEXT(of), text_hash(value));
