@@ -88,7 +88,20 @@ static int keep_out_of_reach(Hostd *h, HostVm *vm) {
         return r;
 }
 
+/* The store is an older copy, in which the order is still there. What of this VM is in a run folder has another order. */
+static int forget_over(Hostd *h, HostVm *vm) {
+        int r = host_store_del_order(h->store, &vm->uuid);
+
+        log_vm(LOG_WARNING, NULL, vm, "The store has an order of VM %s (%s) that is over: it is an older copy. The order is dropped.",
+                UUID_TEXT(&vm->uuid), vm->name_label);
+        (void) hashmap_remove(h->vms, &vm->uuid);
+        vm_free(vm);
+        return r;
+}
+
 static int take_up(Hostd *h, HostVm *vm) {
+        if (h->vm_context.programs.ops->is_over(&h->vm_context.programs, &vm->token))
+                return forget_over(h, vm);
         if (!streq(vm->boot_id, h->facts.now.boot_id))
                 vm_end(vm, "host-reboot", ERROR_NONE, NULL);
         else if (runs_out_of_reach(h, vm))

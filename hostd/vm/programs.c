@@ -17,6 +17,13 @@
 #define GONE ".gone-"
 #define REMOVE_TRIES 5
 
+/*
+ * The tokens of orders that are over, the newest last, 16 bytes each. A store that was restored from an older copy has such orders
+ * still; without a run folder they would look like orders that were never begun. The file goes with a reboot, as run folders do.
+ */
+#define OVER "orders-over"
+#define OVER_MAX 8192 /* tokens; then the older half goes */
+
 /* Run folders. */
 
 static bool has_folder(Programs *p, const char *folder) {
@@ -35,6 +42,35 @@ static int make_folder(Programs *p, const char *folder, bool empty, const char *
         return run_order_write(folder, order);
 }
 
+static int note_over(const Programs *p, const Uuid *token) {
+        _cleanup_free_ char *old = NULL;
+        _cleanup_close_ int fd = -1;
+        size_t size = 0;
+        int r;
+
+        r = file_read(p->over, OVER_MAX * sizeof(Uuid), &old, &size);
+        if (r == -EFBIG || (r >= 0 && size % sizeof(Uuid) != 0)) /* not as we wrote it */
+                r = file_write_atomic(p->over, "", 0, 0600);
+        else if (r >= 0 && size == OVER_MAX * sizeof(Uuid))
+                r = file_write_atomic(p->over, old + size / 2, size / 2, 0600);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        fd = open(p->over, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        return fd < 0 ? -errno : write_all(fd, (const char *) token, sizeof(*token));
+}
+
+static bool is_over(Programs *p, const Uuid *token) {
+        _cleanup_free_ char *tokens = NULL;
+        size_t size = 0;
+
+        if (file_read(p->over, OVER_MAX * sizeof(Uuid), &tokens, &size) < 0)
+                return false;
+        for (size_t i = 0; i + sizeof(Uuid) <= size; i += sizeof(Uuid))
+                if (memcmp(tokens + i, token, sizeof(Uuid)) == 0)
+                        return true;
+        return false;
+}
+
 /*
  * A process of the VM that is still ending may write a file there by its path while the folder is being
  * emptied; then the folder could not be removed. After renaming no known path leads to it; only a file that
@@ -46,6 +82,10 @@ static int remove_folder(Programs *p, const char *folder, const Uuid *token) {
 
         if (!gone)
                 return -ENOMEM;
+        r = note_over(p, token);
+        if (r < 0)
+                (void) log_errno(r, "Cannot note in %s that an order is over, ignoring", p->over);
+        r = 0;
         if (rename(folder, gone) < 0)
                 return errno == ENOENT ? 0 : -errno;
         for (int i = 0; i < REMOVE_TRIES && (i == 0 || r == -ENOTEMPTY); i++)
@@ -144,6 +184,7 @@ static const ProgramsOps ops = {
         .has_folder = has_folder,
         .make_folder = make_folder,
         .remove_folder = remove_folder,
+        .is_over = is_over,
         .each_folder = each_folder,
         .read_record = read_record,
         .write_record = write_record,
@@ -162,8 +203,8 @@ static const ProgramsOps ops = {
 int programs_open(Programs *p, sd_event *event, const char *runtime_dir) {
         int r;
 
-        *p = (Programs){.ops = &ops, .folder = path_join(runtime_dir, "vm"), .context = event};
-        if (!p->folder)
+        *p = (Programs){.ops = &ops, .folder = path_join(runtime_dir, "vm"), .over = path_join(runtime_dir, OVER), .context = event};
+        if (!p->folder || !p->over)
                 return -ENOMEM;
         r = mkdir_parents(p->folder, 0700);
         return r < 0 ? log_errno(r, "Failed to make %s", p->folder) : 0;
@@ -171,5 +212,6 @@ int programs_open(Programs *p, sd_event *event, const char *runtime_dir) {
 
 void programs_close(Programs *p) {
         free(p->folder);
+        free(p->over);
         *p = (Programs){};
 }

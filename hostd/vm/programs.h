@@ -22,7 +22,9 @@ typedef struct ProgramsOps {
         /* Run folders. Made empty when the VM is begun, else as it is. */
         bool (*has_folder)(Programs *p, const char *folder);
         int (*make_folder)(Programs *p, const char *folder, bool empty, const char *order);
+        /* Notes before that the order with this token is over, until the host is booted anew; its folder may never have been made. */
         int (*remove_folder)(Programs *p, const char *folder, const Uuid *token);
+        bool (*is_over)(Programs *p, const Uuid *token);
         int (*each_folder)(Programs *p, ProgramFolderVisitor visitor, void *userdata);
         int (*read_record)(Programs *p, const char *folder, RunRecord *ret); /* -ENOENT, -EBADMSG */
         int (*write_record)(Programs *p, const char *folder, const RunRecord *record);
@@ -48,6 +50,7 @@ typedef struct ProgramsOps {
 struct Programs {
         const ProgramsOps *ops;
         char *folder; /* of all */
+        char *over;   /* file: which orders are */
         void *context; /* the implementation's: here the sd_event, borrowed */
 };
 

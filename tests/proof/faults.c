@@ -154,6 +154,13 @@ static bool make(Faults *f, Fault fault, unsigned i) {
                         return false;
                 f->other = later(f, 60 * SECOND);
                 return true;
+        case FAULT_HOST_RESTORE:
+                if (chance(&w->dice, 500) || !machine_restore_store(m)) {
+                        machine_copy_store(m);
+                        return false;
+                }
+                f->machines[i].hostd = later(f, SECOND);
+                return true;
         case _FAULT_MAX:
         case _FAULT_INVALID:
                 break;
@@ -162,7 +169,7 @@ static bool make(Faults *f, Fault fault, unsigned i) {
 }
 
 void faults_make(Faults *f) {
-        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8, 6, 10, 10, 6, 8, 6, 12, 6, 3, 10, 6, 4, 6};
+        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8, 6, 10, 10, 6, 8, 6, 12, 6, 3, 10, 6, 4, 6, 12};
         World *w = f->world;
         unsigned sum = 0, at, i;
         Fault fault = 0;

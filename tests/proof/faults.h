@@ -21,7 +21,7 @@
         W(FAULT_RESTORE, "policyd's database restored") W(FAULT_FOREIGN, "domain of other people")            \
         W(FAULT_SPOIL, "run record spoilt") W(FAULT_CARD, "card gone, lost or exchanged")                       \
         W(FAULT_TYPES, "type file gone") W(FAULT_HOST_CLOCK, "clock of a host jumps")                         \
-        W(FAULT_OTHER, "another master")
+        W(FAULT_OTHER, "another master") W(FAULT_HOST_RESTORE, "database of a host restored")
 DEFINE_ENUM(Fault, FAULT, FAULTS);
 
 typedef struct Faults {

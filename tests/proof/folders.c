@@ -122,9 +122,21 @@ static int make_folder(Programs *p, const char *path, bool empty, const char *te
         return 0;
 }
 
+static bool is_over(Programs *p, const Uuid *token) {
+        const MachineInside *in = machine_of(p)->inside;
+
+        for (size_t i = 0; i < in->n_over; i++)
+                if (uuid_equal(&in->over[i], token))
+                        return true;
+        return false;
+}
+
 static int remove_folder(Programs *p, const char *path, const Uuid *token) {
         Folder *f = folder_find(machine_of(p), path);
+        MachineInside *in = machine_of(p)->inside;
 
+        in->over = reallocarray(in->over, in->n_over + 1, sizeof(Uuid));
+        in->over[in->n_over++] = *token;
         if (f)
                 folder_remove(machine_of(p), f);
         return 0;
@@ -389,6 +401,7 @@ const ProgramsOps guest_programs = {
         .has_folder = has_folder,
         .make_folder = make_folder,
         .remove_folder = remove_folder,
+        .is_over = is_over,
         .each_folder = each_folder,
         .read_record = read_record,
         .write_record = write_record,

@@ -27,13 +27,15 @@ typedef struct XenDomain XenDomain;
 
 struct MachineInside {
         Machine *machine;
-        SimDb *db;
+        SimDb *db, *kept;
         Uuid first_id; /* of the host */
         unsigned bad; /* some machines have so many times the trouble of others */
         pid_t last_pid;
         uint32_t last_domid;
         Process *processes;
         Folder *folders;
+        Uuid *over; /* tokens of orders that are, since the machine was booted */
+        size_t n_over;
         Program *programs;
         RunLink *links;
         XenDomain *domains;

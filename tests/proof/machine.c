@@ -261,6 +261,7 @@ static void empty_runtime_dir(Machine *m) {
         _cleanup_free_ char *note = path_join(m->inside->runtime_dir, "lease.json");
 
         (void) unlink(note);
+        m->inside->n_over = 0;
 }
 
 bool machine_freeze(Machine *m) {
@@ -312,6 +313,20 @@ void machine_release_from_others(Machine *m, const char *pool) {
                 (void) host_release(h, host_get_claimer(h), &refusal);
 }
 
+void machine_copy_store(Machine *m) {
+        sim_db_free(m->inside->kept);
+        m->inside->kept = sim_db_copy(m->inside->db);
+}
+
+bool machine_restore_store(Machine *m) {
+        if (!m->inside->kept)
+                return false;
+        end_hostd(m, /* by_itself= */ false);
+        sim_db_restore(m->inside->db, m->inside->kept);
+        history_add(m->history, "%s restored", m->name);
+        return true;
+}
+
 void machine_rescan(Machine *m) {
         if (m->inside->hostd && !m->is_frozen && host_rescan(m->inside->hostd) < 0)
                 history_add(m->history, "%s rescan failed", m->name);
@@ -344,6 +359,8 @@ void machine_done(Machine *m) {
         (void) remove_tree(m->inside->runtime_dir);
         free(m->inside->runtime_dir);
         sim_db_free(m->inside->db);
+        sim_db_free(m->inside->kept);
+        free(m->inside->over);
         free(m->inside);
         m->inside = NULL;
 }

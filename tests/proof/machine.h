@@ -79,6 +79,8 @@ void machine_die_in_commit(Machine *m); /* hostd, in its next one, which is writ
 /* Its hostd can answer, and was commanded by the pool after that. */
 bool machine_knows_later(const Machine *m, const char *pool, uint64_t epoch, uint64_t orders);
 void machine_release_from_others(Machine *m, const char *pool); /* as an administrator does */
+void machine_copy_store(Machine *m);    /* of hostd; the copy that was made before is forgotten */
+bool machine_restore_store(Machine *m); /* from that copy, if there is one; hostd ends, and does not run then */
 void machine_rescan(Machine *m); /* hostd looks at cards and type files again */
 void machine_set_clock(Machine *m, uint64_t ahead);
 void machine_fail_commits(Machine *m, bool fail); /* of hostd: its disk is full */

@@ -121,6 +121,16 @@ static void play_restore(Script *s, char *const *words, unsigned n) {
                 script_broken(s, "there is no copy, or policyd runs");
 }
 
+/* The same of a host's. */
+static void play_copy_store(Script *s, char *const *words, unsigned n) {
+        machine_copy_store(script_machine(s, words[0]));
+}
+
+static void play_restore_store(Script *s, char *const *words, unsigned n) {
+        if (!machine_restore_store(script_machine(s, words[0])))
+                script_broken(s, "there is no copy of the store of %s", words[0]);
+}
+
 static void play_clock(Script *s, char *const *words, unsigned n) {
         sim_loop_set_realtime(s->world->sim, strtoull(words[0], NULL, 10) * SECOND);
 }
@@ -155,6 +165,8 @@ const Verb script_faults[] = {
         {"commits", 2, 3, play_commits},
         {"copy", 0, 0, play_copy},
         {"restore", 0, 0, play_restore},
+        {"copy-store", 1, 1, play_copy_store},
+        {"restore-store", 1, 1, play_restore_store},
         {"clock", 1, 1, play_clock},
         {"gpus", 2, 2, play_gpus},
         {"trouble", 1, 2, play_trouble},
