@@ -44,8 +44,9 @@ class Task:
 
     def change(self, method, *arguments, **options):
         """Calls the method, but in check mode, and counts as a change. Returns its answer, None in check mode."""
+        answer = None if self.dry else method(*arguments, **options)
         self.changed = True
-        return None if self.dry else method(*arguments, **options)
+        return answer
 
     def set(self, thing, **wanted):
         """Sets the properties that are given and differ."""

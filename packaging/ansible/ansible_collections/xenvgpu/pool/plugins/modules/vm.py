@@ -86,12 +86,16 @@ def read_memory(task):
     match = re.fullmatch(r"(\d+)\s*(?:([KMGT])iB)?", text)
     if not match:
         task.fail(f"memory: {text} is no size; write it as in 4GiB.")
-    return int(match[1]) << UNITS[match[2] or ""]
+    memory = int(match[1]) << UNITS[match[2] or ""]
+    return memory if memory >> 10 else task.fail(f"memory: {text} is less than 1 KiB.")
 
 
-def with_size(config, memory, vcpus):
+def with_size(task, config, memory):
+    vcpus = task.params["vcpus"]
     config = copy.deepcopy(config)
     b_info = config.setdefault("b_info", {})
+    if not isinstance(b_info, dict):
+        task.fail("config: b_info is not a dictionary.")
     if memory:
         b_info["max_memkb"] = b_info["target_memkb"] = memory >> 10
     if vcpus and b_info.get("max_vcpus") != vcpus:
@@ -102,7 +106,7 @@ def with_size(config, memory, vcpus):
 
 def create(task, memory):
     params = task.params
-    config = params["config"] and with_size(params["config"], memory, params["vcpus"])
+    config = params["config"] and with_size(task, params["config"], memory)
     return task.change(task.pool.create_vm, params["name"], memory or 4 << 30, params["vcpus"] or 1, config, params["owner"],
                        params["affinity"])
 
@@ -111,7 +115,7 @@ def update(task, vm, memory):
     params = task.params
     if memory or params["vcpus"]:
         config = vm.GetConfig()
-        wanted = with_size(config, memory, params["vcpus"])
+        wanted = with_size(task, config, memory)
         if wanted != config:
             task.change(vm.SetConfig, json.dumps(wanted))
     task.set(vm, Owner=params["owner"], Affinity=params["affinity"])
@@ -141,6 +145,8 @@ def remove(task, vm):
 
 def work(task):
     vm, memory = task.find("vm", task.params["name"]), read_memory(task)
+    if task.params["vcpus"] is not None and task.params["vcpus"] < 1:
+        task.fail("vcpus: a VM has at least 1.")
     if task.params["state"] == "absent":
         if vm:
             remove(task, vm)
