@@ -48,7 +48,7 @@ static void say_codes(World *w, const char *text) {
 
 int read_answer(World *w, const char *what, int r, char *answer) {
         _cleanup_free_ char *text = answer;
-        _cleanup_json_ struct json_object *o = text ? parse(w, what, text) : NULL;
+        _cleanup_json_ _unused_ struct json_object *o = text ? parse(w, what, text) : NULL;
 
         if (text)
                 say_codes(w, text);
@@ -72,7 +72,7 @@ int read_export(World *w, Vm *vm) {
 }
 
 int read_config(World *w, const Vm *vm) {
-        _cleanup_json_ struct json_object *o = parse(w, "GetConfig", strempty(vm->config));
+        _cleanup_json_ _unused_ struct json_object *o = parse(w, "GetConfig", strempty(vm->config));
 
         return 0;
 }
