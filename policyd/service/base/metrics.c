@@ -3,7 +3,6 @@
  */
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 
 #include "policyd/service/base/metrics.h"
@@ -69,7 +68,7 @@ void metric_sample(MetricsText *t, const char *name, double value, const char *c
                 add_escaped(b, labels[i + 1]);
                 strbuf_add(b, labels[i + 2] ? "\"" : "\"}");
         }
-        if (value == floor(value))
+        if (value == (double) (int64_t) value)
                 strbuf_addf(b, " %.0f\n", value);
         else
                 strbuf_addf(b, " %.9g\n", value);
