@@ -59,29 +59,58 @@ static bool change_types(Faults *f, unsigned i) {
         return true;
 }
 
-static bool make(Faults *f, Fault fault, unsigned i) {
+/* Each of these knows its own kinds, and asks the next for the others. */
+
+static bool make_of_store_or_clock(Faults *f, Fault fault, unsigned i) {
         World *w = f->world;
         Machine *m = &w->machines[i];
 
-        switch (fault) {
-        case FAULT_CUT:
-                return net_cut(&w->net, m, /* silent= */ false);
-        case FAULT_SILENCE:
-                return net_cut(&w->net, m, /* silent= */ true);
-        case FAULT_SLOW:
-                for (unsigned k = 0; k < 2; k++)
-                        w->net.ways[i].delay[k] = chance_between(&w->dice, 1000, 3 * SECOND);
-                f->machines[i].slow = later(f, 20 * SECOND);
+        switch ((int) fault) {
+        case FAULT_COMMIT:
+                sim_db_fail(w->db, SIM_DB_NOT_WRITTEN, -ENOSPC, 0);
+                f->storage = later(f, 3 * SECOND);
                 return true;
-        case FAULT_SLOW_ONE_WAY:
-                w->net.ways[i].delay[chance(&w->dice, 500)] = chance_between(&w->dice, SECOND, 15 * SECOND);
-                f->machines[i].slow = later(f, 20 * SECOND);
+        case FAULT_HOST_COMMIT:
+                machine_fail_commits(m, true);
+                f->machines[i].storage = later(f, 3 * SECOND);
                 return true;
-        case FAULT_CLOSED:
-                (void) net_cut(&w->net, m, /* silent= */ chance(&w->dice, 500));
-                w->net.ways[i].closed = true;
-                f->machines[i].closed = later(f, 90 * SECOND);
+        case FAULT_DEATH:
+                sim_db_fail(w->db, chance(&w->dice, 500) ? SIM_DB_WRITTEN : SIM_DB_LOST, -EIO, 0);
+                f->storage = later(f, 20 * SECOND);
                 return true;
+        case FAULT_HOST_DEATH:
+                machine_die_in_commit(m);
+                f->machines[i].storage = later(f, 20 * SECOND);
+                return true;
+        case FAULT_CLOCK:
+                sim_loop_set_realtime(w->sim, UINT64_C(1767225600000000) + chance_between(&w->dice, 0, 86400 * SECOND));
+                return true;
+        case FAULT_RESTORE:
+                return copy_restore(&f->copy, w);
+        case FAULT_HOST_CLOCK:
+                machine_set_clock(m, chance_between(&w->dice, 0, 2 * 86400 * SECOND) - 86400 * SECOND);
+                return true;
+        case FAULT_OTHER:
+                if (!other_begin(w, &f->copy))
+                        return false;
+                f->other = later(f, 60 * SECOND);
+                return true;
+        case FAULT_HOST_RESTORE:
+                if (chance(&w->dice, 500) || !machine_restore_store(m)) {
+                        machine_copy_store(m);
+                        return false;
+                }
+                f->machines[i].hostd = later(f, SECOND);
+                return true;
+        }
+        return false;
+}
+
+static bool make_of_machine(Faults *f, Fault fault, unsigned i) {
+        World *w = f->world;
+        Machine *m = &w->machines[i];
+
+        switch ((int) fault) {
         case FAULT_POLICYD:
                 if (!w->policy)
                         return false;
@@ -105,30 +134,42 @@ static bool make(Faults *f, Fault fault, unsigned i) {
                 (void) net_cut(&w->net, m, /* silent= */ chance(&w->dice, 500));
                 f->machines[i].power = later(f, 120 * SECOND);
                 return true;
-        case FAULT_COMMIT:
-                sim_db_fail(w->db, SIM_DB_NOT_WRITTEN, -ENOSPC, 0);
-                f->storage = later(f, 3 * SECOND);
-                return true;
-        case FAULT_HOST_COMMIT:
-                machine_fail_commits(m, true);
-                f->machines[i].storage = later(f, 3 * SECOND);
-                return true;
         case FAULT_FREEZE:
                 if (!machine_freeze(m))
                         return false;
                 net_frozen(&w->net, m);
                 f->machines[i].freeze = later(f, chance(&w->dice, 500) ? 10 * SECOND : 180 * SECOND);
                 return true;
-        case FAULT_DEATH:
-                sim_db_fail(w->db, chance(&w->dice, 500) ? SIM_DB_WRITTEN : SIM_DB_LOST, -EIO, 0);
-                f->storage = later(f, 20 * SECOND);
+        case FAULT_CARD:
+                return change_card(f, i);
+        case FAULT_TYPES:
+                return change_types(f, i);
+        }
+        return make_of_store_or_clock(f, fault, i);
+}
+
+static bool make_of_link(Faults *f, Fault fault, unsigned i) {
+        World *w = f->world;
+        Machine *m = &w->machines[i];
+
+        switch ((int) fault) {
+        case FAULT_CUT:
+                return net_cut(&w->net, m, /* silent= */ false);
+        case FAULT_SILENCE:
+                return net_cut(&w->net, m, /* silent= */ true);
+        case FAULT_SLOW:
+                for (unsigned k = 0; k < 2; k++)
+                        w->net.ways[i].delay[k] = chance_between(&w->dice, 1000, 3 * SECOND);
+                f->machines[i].slow = later(f, 20 * SECOND);
                 return true;
-        case FAULT_HOST_DEATH:
-                machine_die_in_commit(m);
-                f->machines[i].storage = later(f, 20 * SECOND);
+        case FAULT_SLOW_ONE_WAY:
+                w->net.ways[i].delay[chance(&w->dice, 500)] = chance_between(&w->dice, SECOND, 15 * SECOND);
+                f->machines[i].slow = later(f, 20 * SECOND);
                 return true;
-        case FAULT_CLOCK:
-                sim_loop_set_realtime(w->sim, UINT64_C(1767225600000000) + chance_between(&w->dice, 0, 86400 * SECOND));
+        case FAULT_CLOSED:
+                (void) net_cut(&w->net, m, /* silent= */ chance(&w->dice, 500));
+                w->net.ways[i].closed = true;
+                f->machines[i].closed = later(f, 90 * SECOND);
                 return true;
         case FAULT_CUT_BEFORE:
                 return arm(f, fault, i, NET_CUT_BEFORE);
@@ -140,32 +181,8 @@ static bool make(Faults *f, Fault fault, unsigned i) {
                 return arm(f, fault, i, NET_LOSE_ANSWER);
         case FAULT_FULL:
                 return arm(f, fault, i, NET_STRIKE_NONE);
-        case FAULT_RESTORE:
-                return copy_restore(&f->copy, w);
-        case FAULT_CARD:
-                return change_card(f, i);
-        case FAULT_TYPES:
-                return change_types(f, i);
-        case FAULT_HOST_CLOCK:
-                machine_set_clock(m, chance_between(&w->dice, 0, 2 * 86400 * SECOND) - 86400 * SECOND);
-                return true;
-        case FAULT_OTHER:
-                if (!other_begin(w, &f->copy))
-                        return false;
-                f->other = later(f, 60 * SECOND);
-                return true;
-        case FAULT_HOST_RESTORE:
-                if (chance(&w->dice, 500) || !machine_restore_store(m)) {
-                        machine_copy_store(m);
-                        return false;
-                }
-                f->machines[i].hostd = later(f, SECOND);
-                return true;
-        case _FAULT_MAX:
-        case _FAULT_INVALID:
-                break;
         }
-        return false;
+        return make_of_machine(f, fault, i);
 }
 
 void faults_make(Faults *f) {
@@ -183,7 +200,7 @@ void faults_make(Faults *f) {
         if (chance(&w->dice, 150))
                 copy_take(&f->copy, w);
         history_add(&w->history, "fault %s", fault_to_string(fault));
-        if (make(f, fault, i)) {
+        if (make_of_link(f, fault, i)) {
                 f->n[fault]++;
                 w->faults++;
         }

@@ -46,7 +46,7 @@ struct MachineInside {
         ProcessLoop hostd_loop;
         Systemd *systemd;  /* NULL: programs are plain processes, and nothing monitors the GPUs */
         char *runtime_dir; /* on disk: of the lease's note */
-        bool crashing;     /* what hostd asks for now is not heard */
+        bool crashing;     /* hostd is being killed: what its ending would still ask for is dropped */
         LoopTimer *restart; /* of a hostd that has ended by itself */
         Hostd *hostd; /* NULL: it does not run */
         /* hostd's own listener of its VMs, and the one in its place (hostd-seen.c) */
