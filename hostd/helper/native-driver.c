@@ -8,7 +8,7 @@
 #include "common/base/text.h"
 #include "hostd/core/host-type.h"
 #include "hostd/helper/native-driver.h"
-#include "hostd/helper/pci-function.h"
+#include "hostd/run/pci-function.h"
 
 #define TIMEOUT (60 * UINT64_C(1000000))
 #define FIRST_ADDRESS 4 /* among the arguments */

@@ -12,7 +12,7 @@
 #include "common/io/file.h"
 #include "common/io/command.h"
 #include "hostd/helper/nvidia-gpu.h"
-#include "hostd/helper/pci-function.h"
+#include "hostd/run/pci-function.h"
 
 #define INFORMATION_SIZE_MAX 16384
 #define BUS_LOCATION "Bus Location:"

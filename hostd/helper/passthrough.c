@@ -5,7 +5,7 @@
 #include "common/daemon/log.h"
 #include "common/io/file.h"
 #include "hostd/helper/passthrough.h"
-#include "hostd/helper/pci-function.h"
+#include "hostd/run/pci-function.h"
 #include "hostd/run/json-file.h"
 
 #define NOTE "functions.json" /* {"taken":["0000:84:00.0"]} */

@@ -18,7 +18,7 @@
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
 #include "common/io/command.h"
-#include "hostd/helper/pci-function.h"
+#include "hostd/run/pci-function.h"
 #include "common/daemon/process-watch.h"
 #include "hostd/helper/virtual-function.h"
 #include "hostd/run/json-file.h"

@@ -11,7 +11,7 @@
  * is really gone, also where it was killed and its driver keeps it.
  */
 
-#include "hostd/helper/pci-function.h"
+#include "hostd/run/pci-function.h"
 
 /* argv: the program, the verb, the VM's run folder, the addresses. The exit status; on failure one line on
  * stdout says why. */

@@ -13,7 +13,7 @@
 #include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "common/io/file-lock.h"
-#include "hostd/helper/pci-function.h"
+#include "hostd/run/pci-function.h"
 #include "hostd/libxl/libxl-config.h"
 #include "hostd/libxl/libxl-private.h"
 

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "common/io/file.h"
-#include "hostd/helper/pci-function.h"
+#include "hostd/run/pci-function.h"
 
 static void file_of(const char *sysfs, const PciAddress *function, const char *name, char ret[static PATH_MAX]) {
         (void) snprintf(ret, PATH_MAX, "%s/devices/%s/%s", sysfs, PCI_TEXT(function), name);
