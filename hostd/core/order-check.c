@@ -338,6 +338,13 @@ static int check_functions(OrderCheck *c) {
         const OrderRequest *q = c->request;
 
         for (const char *const *f = q->functions; f && *f; f++) {
+                PciAddress address;
+
+                if (pci_address_from_string(*f, &address) >= 0 && !pci_address_is_xens(&address))
+                        return refusal_made(c->refusal, ERROR_VM_REQUIRES_PCI,
+                                "PCI function %s, which the config of VM '%s' passes through, cannot be passed through: its "
+                                "PCI domain has more than the 16 bits that Xen has for it. Take it out of the config.",
+                                *f, q->name_label);
                 if (strv_contains((char *const *) c->view->taken, *f))
                         return refusal_made(c->refusal, ERROR_VM_REQUIRES_PCI,
                                 "PCI function %s, which the config of VM '%s' passes through, is given to another VM "

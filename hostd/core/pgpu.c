@@ -1,12 +1,16 @@
 /*
- * A PGPU: a display function of the host that VMs may use
+ * A PGPU: a GPU of the host that VMs may use
  */
+
+#include <stdio.h>
 
 #include "hostd/core/idset.h"
 #include "hostd/core/pgpu.h"
 
 #define PCI_CLASS_VGA 0x0300
 #define PCI_CLASS_3D 0x0302
+#define PCI_CLASS_DISPLAY_OTHER 0x0380
+#define PCI_CLASS_ACCELERATOR 0x1200
 
 void pgpu_done(Pgpu *p) {
         free(p->vendor_name);
@@ -19,8 +23,27 @@ void pgpu_done(Pgpu *p) {
         *p = (Pgpu){};
 }
 
-bool pgpu_is_candidate(uint16_t pci_class, bool is_virtual_function) {
-        return (pci_class == PCI_CLASS_VGA || pci_class == PCI_CLASS_3D) && !is_virtual_function;
+static bool is_named(uint16_t vendor, uint16_t device, char *const *list) {
+        char name[sizeof("VVVV:DDDD")], by_vendor[sizeof("VVVV")];
+
+        (void) snprintf(by_vendor, sizeof(by_vendor), "%04x", vendor);
+        (void) snprintf(name, sizeof(name), "%04x:%04x", vendor, device);
+        for (; list && *list; list++)
+                if (strcasecmp(*list, by_vendor) == 0 || strcasecmp(*list, name) == 0)
+                        return true;
+        return false;
+}
+
+bool pgpu_is_candidate(uint16_t pci_class, uint16_t vendor, uint16_t device, char *const *accelerators) {
+        switch (pci_class) {
+        case PCI_CLASS_VGA:
+        case PCI_CLASS_3D:
+        case PCI_CLASS_DISPLAY_OTHER:
+                return true;
+        case PCI_CLASS_ACCELERATOR:
+                return is_named(vendor, device, accelerators);
+        }
+        return false;
 }
 
 bool pgpu_is_hidden_from_dom0(const Pgpu *p) {

@@ -1,10 +1,11 @@
 #pragma once
 
 /*
- * A PGPU: a display function of the host that VMs may use
+ * A PGPU: a GPU of the host that VMs may use
  *
- * A PCI function of class 0300 or 0302 that is no SR-IOV virtual function. Plain values, filled by the edge;
- * what the source cannot tell (a bare listing has no BAR sizes, drivers or display flag) has its known flag
+ * A PCI function of class 0300, 0302 or 0380 that is no SR-IOV virtual function; or of class 1200 (processing
+ * accelerators, which NPUs are too) where the setting accelerators names its vendor or device. Plain values, filled by
+ * the edge; what the source cannot tell (a bare listing has no BAR sizes, drivers or display flag) has its known flag
  * false.
  */
 
@@ -37,8 +38,9 @@ typedef struct Pgpu {
 
 void pgpu_done(Pgpu *p);
 
-/* pci_class is base class and subclass: 0x0300, 0x0302. */
-bool pgpu_is_candidate(uint16_t pci_class, bool is_virtual_function);
+/* Whether a function that is no virtual one is a GPU. pci_class is base class and subclass: 0x0300. accelerators:
+ * "VVVV" or "VVVV:DDDD", NULL-terminated; NULL: none. */
+bool pgpu_is_candidate(uint16_t pci_class, uint16_t vendor, uint16_t device, char *const *accelerators);
 
 /* What is said of a lost one. */
 #define PGPU_LOST_REASON "Its PCI configuration reads all ones: it has fallen off the bus or has no power."

@@ -17,8 +17,8 @@
 #include "hostd/edge/pci-listing.h"
 #include "hostd/edge/pci-scan.h"
 #include "hostd/edge/sysfs-facts.h"
+#include "hostd/run/pci-function.h"
 
-#define SYSFS_PCI_PATH "/sys/bus/pci"
 #define ARBITER_SIZE_MAX 4096
 
 typedef struct PciTree {
@@ -186,17 +186,30 @@ static bool arbiter_names(const char *path, PciAddress *ret) {
         return pci_address_from_string(at, ret) >= 0;
 }
 
+/* Whether it can be divided into virtual functions. */
+static bool is_physical(const PciTree *t, size_t i) {
+        return t->facts && t->facts[i].is_physical_function;
+}
+
 /* A virtual function has no ids in its own configuration space; in a listing it is known by that. */
 static bool is_virtual(const PciTree *t, size_t i) {
         return t->facts ? t->facts[i].is_virtual_function
                         : t->functions[i].vendor_id == PCI_VENDOR_OF_VIRTUAL_FUNCTION;
 }
 
-static int find_companions(const PciTree *t, Pgpu *p) {
+static bool is_gpu(const PciTree *t, size_t i, char *const *accelerators) {
+        const PciFunction *f = &t->functions[i];
+
+        return !is_virtual(t, i) && pgpu_is_candidate(f->pci_class, f->vendor_id, f->device_id, accelerators);
+}
+
+/* Another GPU, or a function whose virtual ones may be other VMs', is no part of this card. */
+static int find_companions(const PciTree *t, char *const *accelerators, Pgpu *p) {
         for (size_t i = 0; i < t->n; i++) {
                 const PciAddress *a = &t->functions[i].address;
 
-                if (!pci_same_slot(a, &p->address) || a->fn == p->address.fn || is_virtual(t, i))
+                if (!pci_same_slot(a, &p->address) || a->fn == p->address.fn || is_virtual(t, i) ||
+                        is_physical(t, i) || is_gpu(t, i, accelerators))
                         continue;
                 if (GROW(p->companions, p->n_companions) < 0)
                         return -ENOMEM;
@@ -223,6 +236,7 @@ static char *name_or_number(const char *name, const char *kind, uint16_t number)
 typedef struct PgpuMaker {
         const PciTree *tree;
         PciAccess *names;
+        char *const *accelerators;
         PciAddress display; /* as the arbiter says */
         bool display_known;
 } PgpuMaker;
@@ -261,16 +275,21 @@ static int make_pgpu(const PgpuMaker *m, size_t i, Pgpu *ret) {
         p.vendor_name = name_or_number(pci_access_name_vendor(m->names, p.vendor_id), "Vendor", p.vendor_id);
         p.device_name = name_or_number(
                 pci_access_name_device(m->names, p.vendor_id, p.device_id), "Device", p.device_id);
-        if (!p.driver || !p.bridge || !p.vendor_name || !p.device_name || find_companions(m->tree, &p) < 0)
+        if (!p.driver || !p.bridge || !p.vendor_name || !p.device_name || find_companions(m->tree, m->accelerators, &p) < 0)
                 return -ENOMEM;
 
         *ret = take_struct(p);
         return 0;
 }
 
-static void report_lost(const Pgpu *p, const ProblemSink *problems) {
+static void report_pgpu(const Pgpu *p, const ProblemSink *problems) {
         if (p->is_lost)
                 problem_report(problems, 0, "PGPU %s is lost. " PGPU_LOST_REASON, PCI_TEXT(&p->address));
+        if (!pci_address_is_xens(&p->address))
+                problem_report(problems, 0,
+                        "nothing of PGPU %s can be passed through: its PCI domain has more than the 16 bits that Xen has "
+                        "for it; take the card off the controller that hides it (Intel's VMD, in the firmware's setup)",
+                        PCI_TEXT(&p->address));
 }
 
 static int make_pgpus(const PgpuMaker *m, const ProblemSink *problems, Pgpu **ret, size_t *ret_n) {
@@ -280,11 +299,11 @@ static int make_pgpus(const PgpuMaker *m, const ProblemSink *problems, Pgpu **re
         for (size_t i = 0; i < m->tree->n; i++) {
                 Pgpu p;
 
-                if (!pgpu_is_candidate(m->tree->functions[i].pci_class, is_virtual(m->tree, i)))
+                if (!is_gpu(m->tree, i, m->accelerators))
                         continue;
                 if (make_pgpu(m, i, &p) < 0)
                         goto out_of_memory;
-                report_lost(&p, problems);
+                report_pgpu(&p, problems);
                 if (GROW(pgpus, n) < 0) {
                         pgpu_done(&p);
                         goto out_of_memory;
@@ -305,6 +324,13 @@ out_of_memory:
 #define CLASS_DISPLAY 0x03
 #define CLASS_BRIDGE 0x06
 
+/* A virtual function is its GPU's, and given to VMs with a booking alone. A listing does not say whose one is. */
+static bool is_of_gpu(const PciTree *t, size_t i, const Pgpu *pgpus, size_t n_pgpus) {
+        if (is_virtual(t, i))
+                return !t->facts || pgpu_find(pgpus, n_pgpus, &t->facts[i].physical);
+        return pgpu_find_by_function(pgpus, n_pgpus, &t->functions[i].address) != NULL;
+}
+
 static int list_others(const PciTree *t, const Pgpu *pgpus, size_t n_pgpus, char ***ret) {
         _cleanup_(strv_freep) char **others = NULL;
 
@@ -312,7 +338,7 @@ static int list_others(const PciTree *t, const Pgpu *pgpus, size_t n_pgpus, char
                 const PciFunction *f = &t->functions[i];
 
                 if (CLASS_OF(f->pci_class) == CLASS_DISPLAY || CLASS_OF(f->pci_class) == CLASS_BRIDGE ||
-                        pgpu_find_by_function(pgpus, n_pgpus, &f->address))
+                        !pci_address_is_xens(&f->address) || is_of_gpu(t, i, pgpus, n_pgpus))
                         continue;
                 if (idset_add(&others, PCI_TEXT(&f->address)) < 0)
                         return -ENOMEM;
@@ -332,7 +358,7 @@ int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu 
                 r = tree_from_listing(settings->listing, problems, &tree);
         else
                 r = tree_from_sysfs(
-                        settings->sysfs_path ? settings->sysfs_path : SYSFS_PCI_PATH, problems, &tree);
+                        settings->sysfs_path ? settings->sysfs_path : PCI_SYSFS, problems, &tree);
         if (r < 0)
                 return r;
 
@@ -341,14 +367,19 @@ int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu 
                 return r;
 
         maker.names = names;
+        maker.accelerators = settings->accelerators;
         maker.display_known = arbiter_names(settings->vga_arbiter, &maker.display);
         r = make_pgpus(&maker, problems, ret, ret_n);
         return r < 0 ? r : list_others(&tree, *ret, *ret_n, ret_others);
 }
 
+int pci_find_physical(const PciScanSettings *settings, const PciAddress *address, PciAddress *ret) {
+        return settings->listing ? -ENOENT : pci_function_physical(settings->sysfs_path ?: PCI_SYSFS, address, ret);
+}
+
 bool pci_is_lost(const PciScanSettings *settings, const PciAddress *address) {
         _cleanup_free_ char *path = text_printf(
-                "%s/devices/%s/config", settings->sysfs_path ?: SYSFS_PCI_PATH, PCI_TEXT(address));
+                "%s/devices/%s/config", settings->sysfs_path ?: PCI_SYSFS, PCI_TEXT(address));
         _cleanup_close_ int fd = -1;
         uint8_t header[PCI_HEADER_SIZE];
         ssize_t n;

@@ -16,12 +16,15 @@ typedef struct PciScanSettings {
         const char *listing;     /* a file to read instead; NULL: none */
         const char *pci_ids;     /* NULL: the system's */
         const char *vga_arbiter; /* "/dev/vga_arbiter"; NULL: boot_vga decides */
+        char *const *accelerators; /* of class 1200, that are GPUs: see pgpu_is_candidate() */
 } PciScanSettings;
 
 /* Sorted by address; supported and enabled are left NULL. -ENOENT: no such source; -EBADMSG: not one device
  * in it could be read. */
 int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu **ret, size_t *ret_n,
-        char ***ret_others); /* the addresses of the functions that are neither bridges nor displays, nor of a PGPU's slot; an idset */
+        char ***ret_others); /* the addresses of what else Xen can be told of: no bridges, no displays, nothing of a PGPU; an idset */
+/* The physical function of a virtual one, as it stands now; -ENOENT: it is none, or this is a listing. */
+int pci_find_physical(const PciScanSettings *settings, const PciAddress *address, PciAddress *ret);
 /* Whether a function that was there does not answer now. A listing does not change. */
 bool pci_is_lost(const PciScanSettings *settings, const PciAddress *address);
 Pgpu *pgpus_free(Pgpu *pgpus, size_t n);

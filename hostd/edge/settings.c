@@ -138,6 +138,7 @@ HardwareSettings host_settings_hardware(const HostSettings *s) {
                                 .listing = text_or_null(s->pci_dump),
                                 .pci_ids = text_or_null(s->pci_ids),
                                 .vga_arbiter = text_or_null(s->vga_arbiter),
+                                .accelerators = s->accelerators,
                         },
                 .files =
                         {

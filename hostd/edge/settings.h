@@ -21,6 +21,8 @@
         TEXT(pci_ids, "", "the pci.ids file; empty: libpci's own") \
         TEXT(vga_arbiter, "/dev/vga_arbiter", \
                 "names the system's display device; empty: boot_vga of sysfs does") \
+        WORDS(accelerators, "1002", \
+                "PCI vendors (VVVV) and devices (VVVV:DDDD) of class 1200 that are GPUs; others of it are NPUs and the like") \
         TEXT(nvidia_conf_dir, "/usr/share/nvidia/vgx", "folder of NVIDIA's .conf type files") \
         TEXT(nvidia_xml, "/usr/share/nvidia/vgpu/vgpuConfig.xml", "NVIDIA's XML type file") \
         TEXT(nvidia_driver_link, "/usr/lib64/libnvidia-vgpu.so", \

@@ -45,6 +45,13 @@ static int read_link(const char *folder, const char *name, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
+/* The last element of what a link says, or its text. */
+static const char *last_element(const char *target) {
+        const char *slash = strrchr(target, '/');
+
+        return slash ? slash + 1 : target;
+}
+
 static int read_driver(const char *folder, SysfsFacts *f) {
         _cleanup_free_ char *target = NULL;
         const char *name = "";
@@ -54,9 +61,7 @@ static int read_driver(const char *folder, SysfsFacts *f) {
         if (r < 0)
                 return r;
         if (target) {
-                const char *slash = strrchr(target, '/');
-
-                name = slash ? slash + 1 : target;
+                name = last_element(target);
                 if (!text_is_name(name, strlen(name)))
                         name = "";
         }
@@ -119,6 +124,21 @@ int sysfs_resource_size(const char *text, unsigned region, uint64_t *ret) {
         return 0;
 }
 
+static int read_sriov(const char *folder, SysfsFacts *f) {
+        _cleanup_free_ char *physfn = NULL, *total = NULL;
+        uint32_t n = 0;
+        int r;
+
+        r = read_link(folder, "physfn", &physfn);
+        if (r >= 0)
+                r = read_if_there(folder, "sriov_totalvfs", /* line= */ true, &total);
+        f->is_virtual_function = physfn != NULL;
+        if (physfn)
+                (void) pci_address_from_string(last_element(physfn), &f->physical);
+        f->is_physical_function = total && parse_u32(total, &n) >= 0 && n > 0;
+        return r;
+}
+
 static int read_bars(const char *folder, SysfsFacts *f) {
         _cleanup_free_ char *text = NULL;
         int r;
@@ -129,12 +149,10 @@ static int read_bars(const char *folder, SysfsFacts *f) {
 }
 
 int sysfs_facts_read(const char *folder, SysfsFacts *ret) {
-        _cleanup_free_ char *physfn = NULL;
         _cleanup_(sysfs_facts_done) SysfsFacts f = {};
         int r;
 
-        r = read_link(folder, "physfn", &physfn);
-        f.is_virtual_function = physfn != NULL;
+        r = read_sriov(folder, &f);
         if (r >= 0)
                 r = read_driver(folder, &f);
         if (r >= 0)

@@ -117,6 +117,15 @@ Pgpu *gpus_find(const Gpus *g, const PciAddress *address) {
         return (Pgpu *) pgpu_find(g->hardware.pgpus, g->hardware.n_pgpus, address);
 }
 
+const Pgpu *gpus_find_by_function(const Gpus *g, const PciAddress *address) {
+        const HardwareSettings settings = host_settings_hardware(g->settings);
+        PciAddress physical;
+
+        if (!g->source && pci_find_physical(&settings.pci, address, &physical) >= 0)
+                return gpus_find(g, &physical);
+        return pgpu_find_by_function(g->hardware.pgpus, g->hardware.n_pgpus, address);
+}
+
 int gpus_look_for_lost(Gpus *g, Pgpu *p) {
         const HardwareSettings settings = host_settings_hardware(g->settings);
         bool lost;

@@ -48,6 +48,8 @@ typedef struct Gpus {
 int gpus_rescan(Gpus *g);
 
 Pgpu *gpus_find(const Gpus *g, const PciAddress *address);
+/* The one that the function is, goes along with, or is a virtual function of; or NULL. */
+const Pgpu *gpus_find_by_function(const Gpus *g, const PciAddress *address);
 
 /* One that does not answer any more since it was read: 1 when it is lost now, 0 when it answers, -ENOMEM. */
 int gpus_look_for_lost(Gpus *g, Pgpu *p);

@@ -87,15 +87,18 @@ int pci_function_physical(const char *sysfs, const PciAddress *function, PciAddr
         return name ? pci_address_from_string(name, ret) : -ENOENT;
 }
 
-static bool is_bridge(const char *sysfs, const PciAddress *function) {
+/* No bridge, and no GPU: that has a booking of its own, of a driver with another class than a display's too. */
+static bool is_part_of_a_card(const char *sysfs, const PciAddress *function) {
         _cleanup_free_ char *class = NULL;
 
-        return pci_function_read(sysfs, function, "class", &class) < 0 || startswith(class, "0x06");
+        return pci_function_read(sysfs, function, "class", &class) >= 0 && !startswith(class, "0x06") &&
+               !startswith(class, "0x03") && !startswith(class, "0x12");
 }
 
-/* An SR-IOV function is a device by itself: those beside it in its slot are other VMs'. */
 static bool is_virtual(const char *sysfs, const PciAddress *function) {
-        return exists(sysfs, function, "physfn");
+        PciAddress physical;
+
+        return pci_function_physical(sysfs, function, &physical) >= 0;
 }
 
 size_t pci_function_companions(
@@ -106,8 +109,8 @@ size_t pci_function_companions(
         if (is_virtual(sysfs, function))
                 return 0;
         for (other.fn = 0; other.fn < SLOT_FUNCTIONS; other.fn++)
-                if (other.fn != function->fn && pci_function_is_there(sysfs, &other) &&
-                        !is_bridge(sysfs, &other) && !is_virtual(sysfs, &other))
+                if (other.fn != function->fn && is_part_of_a_card(sysfs, &other) && !is_virtual(sysfs, &other) &&
+                        !exists(sysfs, &other, "sriov_totalvfs"))
                         ret[n++] = other;
         return n;
 }

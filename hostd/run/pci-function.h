@@ -26,8 +26,9 @@ int kernel_write(const char *path, const char *value);
 /* The physical function of a virtual one; -ENOENT: it is none. */
 int pci_function_physical(const char *sysfs, const PciAddress *function, PciAddress *ret);
 
-/* The other functions of its slot that are devices (a card's sound, for one) and must go along: they share
- * power, reset and often an IOMMU group. A virtual function has none. Returns how many. */
+/* The other functions of its slot that belong to the card (its sound, for one) and must go along: they share power, reset
+ * and often an IOMMU group. No GPU, nothing that can be divided, no virtual function: those may be other VMs'. A virtual
+ * function has none. Returns how many. */
 #define SLOT_FUNCTIONS 8
 size_t pci_function_companions(
         const char *sysfs, const PciAddress *function, PciAddress ret[static SLOT_FUNCTIONS]);

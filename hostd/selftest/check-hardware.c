@@ -115,7 +115,7 @@ void check_hardware(Selftest *t) {
         }
         if (t->hardware.n_pgpus == 0)
                 report_failed(&t->report, "PGPUs",
-                        "See whether `lspci -nn` shows a display controller (class 0300 or 0302); reseat the "
+                        "See whether `lspci -nn` shows a display controller (class 0300, 0302, 0380; 1200 by the setting accelerators); reseat the "
                         "card and look at the firmware's settings of its slot (Above 4G Decoding).",
                         "no GPU was found in %s", settings.pci.listing ?: strempty(settings.pci.sysfs_path));
         for (size_t i = 0; i < t->hardware.n_pgpus; i++)

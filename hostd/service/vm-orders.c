@@ -182,11 +182,10 @@ static int check_config_functions(const Hostd *h, const StartOrder *order, Refus
         functions = vm_config_functions(order->vm.config, &n);
         for (size_t i = 0; i < n; i++) {
                 (void) vm_config_function(json_object_array_get_idx(functions, i), &address);
-                if (pgpu_find_by_function(h->gpus.hardware.pgpus, h->gpus.hardware.n_pgpus, &address) &&
-                        !order_has_function(order, &address))
+                if (gpus_find_by_function(&h->gpus, &address) && !order_has_function(order, &address))
                         return refusal_made(refusal, ERROR_INVALID_RECORD,
-                                "The config of VM '%s' passes %s through (pcidevs[%zu]), which is a PGPU of this host. "
-                                "Take it out of the config and give the VM a passthrough VGPU, so that it is booked.",
+                                "The config of VM '%s' passes %s through (pcidevs[%zu]), which is of a PGPU of this "
+                                "host. Take it out of the config and give the VM a VGPU, so that it is booked.",
                                 order->vm.name_label, PCI_TEXT(&address), i);
         }
         return 0;

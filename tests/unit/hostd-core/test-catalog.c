@@ -278,11 +278,17 @@ static void display_device_of_dom0_is_not_passed_through(void **state) {
 }
 
 static void candidates_are_display_functions(void **state) {
-        assert_true(pgpu_is_candidate(0x0300, false));
-        assert_true(pgpu_is_candidate(0x0302, false));
-        assert_false(pgpu_is_candidate(0x0300, true));
-        assert_false(pgpu_is_candidate(0x0380, false));
-        assert_false(pgpu_is_candidate(0x0403, false));
+        char *const amd[] = {(char *) "1002", NULL}, *const one[] = {(char *) "1DA3:1020", NULL};
+
+        assert_true(pgpu_is_candidate(0x0300, 0x10de, 0x0ff2, NULL));
+        assert_true(pgpu_is_candidate(0x0302, 0x10de, 0x2235, amd));
+        assert_true(pgpu_is_candidate(0x0380, 0x1002, 0x740f, amd)); /* MI210 */
+        assert_true(pgpu_is_candidate(0x1200, 0x1002, 0x74a5, amd)); /* MI325X */
+        assert_false(pgpu_is_candidate(0x1200, 0x1002, 0x74a5, NULL));
+        assert_false(pgpu_is_candidate(0x1200, 0x8086, 0x7d1d, amd)); /* Intel's NPU */
+        assert_true(pgpu_is_candidate(0x1200, 0x1da3, 0x1020, one));
+        assert_false(pgpu_is_candidate(0x1200, 0x1da3, 0x1000, one));
+        assert_false(pgpu_is_candidate(0x0403, 0x1002, 0xab28, amd));
 }
 
 static void functions_find_their_pgpu(void **state) {

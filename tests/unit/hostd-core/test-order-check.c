@@ -407,6 +407,8 @@ static void functions_of_the_config_count(void **state) {
         assert_int_equal(check(&view, &request, "0000:04:00.0 is to be passed through"), ERROR_VM_REQUIRES_IOMMU);
         request.hvm = false;
         assert_int_equal(check(&view, &request, ""), ERROR_NONE);
+        request.functions = (const char *const[]){ "10000:e1:00.0", NULL };
+        assert_int_equal(check(&view, &request, "more than the 16 bits that Xen has"), ERROR_VM_REQUIRES_PCI);
 }
 
 static void host_and_vm_must_fit_beyond_gpus(void **state) {

@@ -258,12 +258,65 @@ static void a_wide_domain_is_listed_and_not_passed_through(void **state) {
         record_machine(state);
         record_device(state, &hidden);
         assert_ok(scan_sysfs(state, &f));
-        assert_int_equal(f.told.n, 0);
+        assert_int_equal(f.told.n, 1);
+        assert_contains(f.told.reason, "nothing of PGPU 10000:e1:00.0 can be passed through");
         assert_int_equal(f.n, 5);
         assert_string_equal(PCI_TEXT(&f.pgpus[4].address), "10000:e1:00.0");
         assert_int_equal(f.pgpus[4].device_id, 0x0ff2);
         assert_false(pgpu_offers_passthrough(&f.pgpus[4]));
         assert_true(pgpu_offers_passthrough(&f.pgpus[3]));
+        for (char **o = f.others; *o; o++)
+                assert_false(startswith(*o, "10000:"));
+}
+
+/* An MI210 calls itself another display controller, an MI325X a processing accelerator, as Intel's NPU does. */
+static void gpus_have_four_classes(void **state) {
+        static const Recorded more[] = {
+                { "0000:c1:00.0", 0x1002, 0x740f, 0x1002, 0x0c34, 0x038000, 0, NULL, "", NULL, false, NULL },
+                { "0000:c2:00.0", 0x1002, 0x74a5, 0x1002, 0x74a5, 0x120000, 0, NULL, "", NULL, false, NULL },
+                { "0000:c3:00.0", 0x8086, 0x7d1d, 0, 0, 0x120000, 0, NULL, "", NULL, false, NULL },
+        };
+        static char amd[] = "1002", *const accelerators[] = { amd, NULL };
+        _cleanup_free_ char *path = NULL;
+        _cleanup_found_ Found f = {};
+
+        record_machine(state);
+        for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+                record_device(state, &more[i]);
+        path = strdup(in_folder(state, "sys"));
+        assert_ok(scan(&(PciScanSettings){ .sysfs_path = path, .accelerators = accelerators }, &f));
+        assert_int_equal(f.n, 6);
+        assert_int_equal(f.pgpus[3].device_id, 0x740f);
+        assert_int_equal(f.pgpus[4].device_id, 0x74a5);
+        assert_true(strv_contains(f.others, "0000:c3:00.0"));
+        assert_false(strv_contains(f.others, "0000:c2:00.0"));
+}
+
+/* Two GPUs in one slot, a network card with SR-IOV, a function of the GPU's own: only the sound is part of the card. */
+static void companions_are_no_gpus_and_cannot_be_divided(void **state) {
+        static const Recorded more[] = {
+                { "0000:c1:00.0", 0x1002, 0x73a1, 0, 0, 0x038000, 0, NULL, "", NULL, false, NULL },
+                { "0000:c1:00.1", 0x1002, 0xab28, 0, 0, 0x040300, 0, NULL, "", NULL, false, NULL },
+                { "0000:c1:00.2", 0x1002, 0x73a1, 0, 0, 0x030000, 0, NULL, "", NULL, false, NULL },
+                { "0000:c1:00.3", 0x8086, 0x1520, 0, 0, 0x020000, 0, NULL, "", NULL, false, NULL },
+                { "0000:c1:00.4", 0x8086, 0x1520, 0, 0, 0x020000, 0, NULL, "", NULL, false, NULL },
+                { "0000:c1:00.5", 0x1002, 0x73ae, 0, 0, 0x120000, 0, NULL, "", NULL, false, NULL },
+        };
+        _cleanup_found_ Found f = {};
+
+        record_machine(state);
+        for (size_t i = 0; i < ARRAY_SIZE(more); i++)
+                record_device(state, &more[i]);
+        record_text(state, &more[3], "sriov_totalvfs", "8\n");
+        record_text(state, &more[4], "physfn.link", "../0000:c1:00.3\n");
+        record_text(state, &more[5], "physfn.link", "../0000:c1:00.0\n");
+        assert_ok(scan_sysfs(state, &f));
+        assert_int_equal(f.n, 6);
+        assert_int_equal(f.pgpus[3].n_companions, 1);
+        assert_int_equal(f.pgpus[3].companions[0].fn, 1);
+        assert_true(strv_contains(f.others, "0000:c1:00.3"));
+        assert_true(strv_contains(f.others, "0000:c1:00.4"));
+        assert_false(strv_contains(f.others, "0000:c1:00.5"));
 }
 
 /* Its ids stand in the physical function alone; its class is a display's. */
@@ -515,6 +568,8 @@ int main(void) {
                 IN_FOLDER(a_gpu_that_fell_off_the_bus_is_lost),
                 IN_FOLDER(a_lost_gpu_in_a_listing_is_what_its_line_says),
                 IN_FOLDER(a_wide_domain_is_listed_and_not_passed_through),
+                IN_FOLDER(gpus_have_four_classes),
+                IN_FOLDER(companions_are_no_gpus_and_cannot_be_divided),
                 IN_FOLDER(a_virtual_function_in_a_listing_is_no_pgpu),
                 IN_FOLDER(a_listing_without_bytes_names_the_form_that_has_them),
                 IN_FOLDER(arbiter_names_the_display),

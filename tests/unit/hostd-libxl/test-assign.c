@@ -82,7 +82,7 @@ static void a_virtual_function_goes_alone(void **state) {
         end_machine(&m);
 }
 
-static void the_slot_goes_along_without_its_bridges(void **state) {
+static void the_card_goes_along_and_nothing_else_of_its_slot(void **state) {
         PciAddress companions[SLOT_FUNCTIONS];
         Machine m;
 
@@ -90,6 +90,12 @@ static void the_slot_goes_along_without_its_bridges(void **state) {
         add_function(&m, "0000:84:00.0", "0x030000\n", "nvidia");
         add_function(&m, "0000:84:00.1", "0x040300\n", "snd_hda_intel");
         add_function(&m, "0000:84:00.2", "0x060400\n", "pcieport");
+        add_function(&m, "0000:84:00.3", "0x030200\n", "nvidia");
+        add_function(&m, "0000:84:00.4", "0x120000\n", "amdgpu");
+        add_function(&m, "0000:84:00.5", "0x020000\n", "igb");
+        write_text(m.sysfs, "devices/0000:84:00.5/sriov_totalvfs", "8\n");
+        add_function(&m, "0000:84:00.6", "0x0c0300\n", "");
+        write_text(m.sysfs, "devices/0000:84:00.6/physfn.link", "../0000:84:00.5\n");
         add_function(&m, "0000:85:00.1", "0x040300\n", "");
         assert_int_equal(pci_function_companions(m.sysfs, &card, companions), 1);
         assert_string_equal(PCI_TEXT(&companions[0]), "0000:84:00.1");
@@ -281,7 +287,7 @@ static void a_helper_waits_for_the_one_before(void **state) {
 
 int main(int argc, char **argv) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(the_slot_goes_along_without_its_bridges),
+                cmocka_unit_test(the_card_goes_along_and_nothing_else_of_its_slot),
                 cmocka_unit_test(a_virtual_function_goes_alone),
                 cmocka_unit_test(other_drivers_are_not_asked),
                 cmocka_unit_test(nvidia_without_a_lock_lets_go),
