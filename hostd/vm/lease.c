@@ -300,9 +300,12 @@ static void on_started(int result, const char *error, void *userdata) {
         u->call = NULL;
         if (result < 0)
                 log_error("The monitoring unit %s could not be started again: %s.", u->name, error);
-        u->restart = false;
+        /* Where systemd was not asked, it stays noted, for the next start of a VM or the next hostd. */
+        u->restart = result == -ENOTCONN;
         if (u->lease->holds)
                 begin(u);
+        else if (u->restart)
+                u->stage = UNIT_IDLE;
         else
                 wind_up(u);
 }
@@ -314,7 +317,7 @@ static void start(Unit *u) {
         u->stage = UNIT_STARTING;
         r = systemd_start_unit(u->lease->systemd, u->name, on_started, u, &u->call);
         if (r < 0)
-                on_started(r, strerror(-r), u);
+                on_started(-ENOTCONN, strerror(-r), u);
 }
 
 /* What VMs do with it. */

@@ -83,6 +83,8 @@ static int error_to_errno(const sd_bus_error *error) {
                 return -EEXIST;
         if (sd_bus_error_has_name(error, "org.freedesktop.systemd1.NoSuchUnit"))
                 return -ENOENT;
+        if (sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY))
+                return -ENOTCONN;
         return -EIO;
 }
 

@@ -23,8 +23,8 @@ DEFINE_CLEANUP(Systemd *, systemd_close)
 
 /*
  * Called once, from the loop; the call is gone by then. result: 0: the job is done; -EEXIST: there is such a
- * unit; -ENOENT: there is no such unit; -ECANCELED: another job took its place; -EIO. error lives during the
- * call. NULL if the result is not needed; then ret may be NULL too.
+ * unit; -ENOENT: there is no such unit; -ECANCELED: another job took its place; -ENOTCONN: nobody knows whether
+ * systemd heard of it; -EIO. error lives during the call. NULL if the result is not needed; then ret may be NULL too.
  */
 typedef void (*SystemdJobDone)(int result, const char *error, void *userdata);
 

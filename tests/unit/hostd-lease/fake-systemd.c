@@ -50,6 +50,8 @@ static int method_start(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         FakeSystemd *f = userdata;
 
         f->n_starts++;
+        if (f->start_is_lost)
+                return sd_bus_error_set(error, SD_BUS_ERROR_NO_REPLY, "The connection was terminated.");
         f->active = true;
         return reply_done(f, m);
 }

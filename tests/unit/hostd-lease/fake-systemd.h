@@ -21,6 +21,7 @@ typedef struct FakeSystemd {
         bool stop_fails;         /* the stop is refused, as `stop failed` */
         uint64_t dies_after;     /* µs after the stop was asked for; 0: at once */
         bool never_dies;
+        bool start_is_lost;      /* as on a bus that ends */
         bool deactivating;       /* someone else stops it already */
         unsigned n_starts, n_stops;
         sd_event_source *death;

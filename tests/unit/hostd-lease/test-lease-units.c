@@ -298,6 +298,25 @@ static void a_killed_hostd_leaves_a_debt_that_the_next_one_pays(void **state) {
         end_world(&w);
 }
 
+static void a_start_that_systemd_did_not_hear_of_stays_owed(void **state) {
+        World w;
+        Caller c;
+
+        make_world(&w, true, 2 * SECOND);
+        enter(&w, &c);
+        w.systemd.start_is_lost = true;
+        c.hold = lease_release(c.hold);
+        assert_counts(&w, 1, 1);
+        assert_note(&w, "{\"stopped\":[\"" UNIT "\"]}");
+
+        w.systemd.start_is_lost = false;
+        visit(&w, &c, 0);
+        assert_counts(&w, 2, 1);
+        assert_true(w.systemd.active);
+        assert_note(&w, "{\"stopped\":[]}");
+        end_world(&w);
+}
+
 /* Refused to stop in time and stopped after all, it would be started after the next start of a VM. */
 static void a_hostd_that_is_stopped_pays_what_it_owes(void **state) {
         World w;
@@ -448,6 +467,7 @@ int main(void) {
                 cmocka_unit_test(dm_8_callers_come_and_go_while_another_is_inside),
                 cmocka_unit_test(a_unit_that_will_not_stop_is_named),
                 cmocka_unit_test(a_killed_hostd_leaves_a_debt_that_the_next_one_pays),
+                cmocka_unit_test(a_start_that_systemd_did_not_hear_of_stays_owed),
                 cmocka_unit_test(a_hostd_that_is_stopped_pays_what_it_owes),
                 cmocka_unit_test(a_hostd_that_is_stopped_leaves_what_is_held),
                 cmocka_unit_test(a_hostd_that_has_not_settled_pays_nothing),
