@@ -51,6 +51,8 @@ struct Message {
         uint64_t at;      /* when it arrives */
         uint64_t connection, incarnation, call;
         CallKind what;
+        bool is_others;   /* a call of another policyd */
+        uint32_t lacks;   /* of a call: machines that its policyd does not have, as bits */
         PciAddress pgpu;
         char **types;
         char *text;       /* order, inventory, event, the refusal's sentence */

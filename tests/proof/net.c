@@ -121,6 +121,17 @@ static bool is_beside(const Message *m, uint64_t connection, bool to_host) {
         return m->connection == connection && message_is_to_host(m) == to_host && !m->taking;
 }
 
+/* Who sends the call, and which machines it does not have. */
+static void note_sender(Message *m) {
+        const HostLink *sender = line_of_connection(m->net, m->connection);
+
+        m->is_others = sender && sender->is_other;
+        m->lacks = (UINT32_C(1) << m->net->n_machines) - 1;
+        for (const HostLink *line = m->net->hosts; line; line = line->next)
+                if (line->is_other == m->is_others)
+                        m->lacks &= ~(UINT32_C(1) << line->machine->number);
+}
+
 void message_send(Message *m) {
         bool to_host = message_is_to_host(m);
         Dice *d = m->net->dice;
@@ -130,6 +141,8 @@ void message_send(Message *m) {
         for (const Message *o = m->net->messages; o; o = o->next)
                 if (is_beside(o, m->connection, to_host))
                         at = MAX_OF(at, o->at + 1);
+        if (m->kind == MESSAGE_CALL)
+                note_sender(m);
         m->next = m->net->messages;
         if (m->next)
                 m->next->previous = m;

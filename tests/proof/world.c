@@ -215,7 +215,7 @@ void world_check(World *w) {
         if (policy_find_faults(w->policy, &f) < 0)
                 abort();
         for (size_t i = 0; i < f.n; i++)
-                history_add(&w->history, "check found=%s %s", f.items[i].invariant, f.items[i].sentence);
+                history_add(&w->history, "check found=%s of=%s %s", f.items[i].invariant, UUID_TEXT(&f.items[i].object), f.items[i].sentence);
 }
 
 void world_list(World *w) {

@@ -1,0 +1,65 @@
+/*
+ * Two masters of one pool that cannot know of each other
+ */
+
+#include "tests/proof/audit-line.h"
+#include "tests/proof/audit-masters.h"
+
+typedef struct Order {
+        Id token, by, lacks; /* ",h0,h3,": the hosts that its master did not have */
+} Order;
+
+struct MastersAudit {
+        LIST(Order) orders;
+};
+
+MastersAudit *masters_audit_new(void) {
+        MastersAudit *a = calloc(1, sizeof(*a));
+
+        if (!a)
+                abort();
+        return a;
+}
+
+MastersAudit *masters_audit_free(MastersAudit *a) {
+        if (a)
+                free(a->orders.items);
+        free(a);
+        return NULL;
+}
+
+/* An order may be sent twice: what its master did not have at the first time counts. */
+void masters_audit_line(MastersAudit *a, const char *line) {
+        Id does, token;
+        Order *o;
+
+        if (!streq(line_word(line, 2, does), "takes") || !*line_value(line, "token", token))
+                return;
+        for (size_t i = 0; i < a->orders.n; i++)
+                if (streq(a->orders.items[i].token, token))
+                        return;
+        o = ADD(&a->orders);
+        memcpy(o->token, token, sizeof(Id));
+        line_value(line, "by", o->by);
+        line_value(line, "lacks", o->lacks);
+}
+
+static const Order *find(const MastersAudit *a, const char *token) {
+        for (size_t i = 0; i < a->orders.n; i++)
+                if (streq(a->orders.items[i].token, token))
+                        return &a->orders.items[i];
+        return NULL;
+}
+
+static bool lacks(const Order *o, const char *host) {
+        char word[ID_MAX + 2];
+
+        (void) snprintf(word, sizeof(word), ",%s,", host);
+        return strstr(o->lacks, word);
+}
+
+bool masters_were_blind(const MastersAudit *a, const char *host, const char *token, const char *other_host, const char *other_token) {
+        const Order *o = find(a, token), *other = find(a, other_token);
+
+        return o && other && !streq(o->by, other->by) && (lacks(o, other_host) || lacks(other, host));
+}
