@@ -429,7 +429,7 @@ static void a_late_end_is_watched_for(void **state) {
         Caller c;
 
         make_world(&w, true, 100 * MS);
-        w.systemd.dies_after = 600 * MS;
+        w.systemd.dies_after = 3 * SECOND;
         visit(&w, &c, -EBUSY);
         call(&w, &c, 0);
         c.hold = lease_release(c.hold);
