@@ -23,6 +23,7 @@
 static const char *log_program = "xenvgpu";
 static int log_max_level = LOG_INFO;
 static bool log_to_journal;
+static char log_context[128];
 
 static bool stderr_is_journal(void) {
         const char *stream = getenv("JOURNAL_STREAM");
@@ -46,6 +47,19 @@ void log_setup(const char *program, int max_level) {
         log_to_journal = stderr_is_journal();
 }
 
+void log_set_context(const char *field) {
+        text_short(strempty(field), log_context, sizeof(log_context));
+}
+
+/* Adds the field unless the line has it anyway. */
+static void add_context(const char *const *fields, void (*add)(StrBuf *b, const char *field), StrBuf *b) {
+        for (; fields && *fields; fields++)
+                if (streq(*fields, log_context))
+                        return;
+        if (*log_context)
+                add(b, log_context);
+}
+
 static const char *level_name(int level) {
         static const char *const names[] = {
                 [LOG_EMERG] = "emergency", [LOG_ALERT] = "alert",   [LOG_CRIT] = "critical", [LOG_ERR] = "error",
@@ -55,10 +69,15 @@ static const char *level_name(int level) {
         return level >= 0 && (size_t) level < ARRAY_SIZE(names) ? names[level] : "debug";
 }
 
+static void add_ended_field(StrBuf *b, const char *field) {
+        text_escape(b, field);
+        strbuf_add_n(b, "", 1);
+}
+
 static int send_to_journal(int level, const char *message_id, const char *const *fields, const char *message) {
         _cleanup_free_ char *id = NULL, *identifier = NULL;
         _cleanup_strbuf_ StrBuf text = {}, all = {};
-        struct iovec iov[FIELDS_MAX + 4];
+        struct iovec iov[FIELDS_MAX + 5];
         char priority[] = "PRIORITY=0";
         size_t at = 0;
         int n = 0;
@@ -71,10 +90,9 @@ static int send_to_journal(int level, const char *message_id, const char *const 
                 return -ENOMEM;
 
         priority[sizeof(priority) - 2] = (char) ('0' + (level & LOG_PRIMASK));
-        for (int i = 0; fields && fields[i] && i < FIELDS_MAX; i++) {
-                text_escape(&all, fields[i]);
-                strbuf_add_n(&all, "", 1);
-        }
+        for (int i = 0; fields && fields[i] && i < FIELDS_MAX; i++)
+                add_ended_field(&all, fields[i]);
+        add_context(fields, add_ended_field, &all);
         if (strbuf_error(&text) < 0 || strbuf_error(&all) < 0)
                 return -ENOMEM;
 
@@ -87,6 +105,11 @@ static int send_to_journal(int level, const char *message_id, const char *const 
                 iov[n++] = (struct iovec){ all.text + at, strlen(all.text + at) };
 
         return sd_journal_sendv(iov, n);
+}
+
+static void add_spaced_field(StrBuf *b, const char *field) {
+        strbuf_add(b, " ");
+        text_escape(b, field);
 }
 
 static void write_line(int level, const char *message_id, const char *const *fields, const char *message) {
@@ -102,12 +125,11 @@ static void write_line(int level, const char *message_id, const char *const *fie
         strbuf_addf(&b, "%s.%03ldZ %s[%d] %s: ", date, now.tv_nsec / 1000000, log_program, (int) getpid(),
                 level_name(level));
         text_escape(&b, message);
-        if (message_id || (fields && fields[0]))
+        if (message_id || (fields && fields[0]) || *log_context)
                 strbuf_add(&b, " ");
-        for (; fields && *fields; fields++) {
-                strbuf_add(&b, " ");
-                text_escape(&b, *fields);
-        }
+        for (const char *const *f = fields; f && *f; f++)
+                add_spaced_field(&b, *f);
+        add_context(fields, add_spaced_field, &b);
         if (message_id)
                 strbuf_addf(&b, " MESSAGE_ID=%s", message_id);
         strbuf_add(&b, "\n");

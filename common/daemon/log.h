@@ -8,6 +8,8 @@
  * "<iso time> <program>[pid] <level>: message  FIELD=value …". Fields are given as FIELD=value strings after the message,
  * ended by NULL (use the macros). MESSAGE_IDs and field names stand in common/daemon/log-ids.h, each id with an entry
  * in the catalog (packaging/), which a lint test checks. Only the edge and main log; libraries return errors.
+ *
+ * A process that is about one thing says so once (log_set_context()): each of its lines carries that field.
  */
 
 #include <syslog.h>
@@ -15,6 +17,8 @@
 #include "common/base/macros.h"
 
 void log_setup(const char *program, int max_level);
+/* "NAME=value", copied; cut at 127 bytes. NULL: none. */
+void log_set_context(const char *field_or_null);
 
 /* fields: NULL-terminated "NAME=value" texts, or NULL. */
 void log_full(int level, const char *message_id, const char *const *fields, const char *format, ...) _printf_(4, 5);

@@ -26,6 +26,22 @@ static void a_line_has_time_program_level_message_and_fields(void **state) {
         assert_string_equal(text + n, "Placed web  XENVGPU_VM=a XENVGPU_HOST=b MESSAGE_ID=" MSG_VM_PLACED "\n");
 }
 
+static void a_process_about_one_thing_says_so_in_each_line(void **state) {
+        _cleanup_free_ char *text = NULL;
+        Capture c = capture_begin(STDERR_FILENO);
+
+        log_setup("test-log", LOG_INFO);
+        log_set_context(FIELD_VM "a");
+        log_error("Cannot");
+        log_event(LOG_INFO, NULL, FIELDS(FIELD_VM "a", FIELD_HOST "b"), "Once");
+        log_set_context(NULL);
+        log_info("Quiet");
+        text = capture_end(&c, STDERR_FILENO);
+        assert_non_null(strstr(text, "error: Cannot  XENVGPU_VM=a\n"));
+        assert_non_null(strstr(text, "info: Once  XENVGPU_VM=a XENVGPU_HOST=b\n"));
+        assert_non_null(strstr(text, "info: Quiet\n"));
+}
+
 static void levels_below_the_limit_are_silent(void **state) {
         _cleanup_free_ char *text = NULL;
         Capture c = capture_begin(STDERR_FILENO);
@@ -155,6 +171,7 @@ static void the_journal_gets_fields(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_line_has_time_program_level_message_and_fields),
+                cmocka_unit_test(a_process_about_one_thing_says_so_in_each_line),
                 cmocka_unit_test(levels_below_the_limit_are_silent),
                 cmocka_unit_test(a_name_with_line_ends_stays_on_its_line),
                 cmocka_unit_test(errors_are_spelled_out_and_returned),
