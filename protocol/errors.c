@@ -2,14 +2,15 @@
  * The error words
  */
 
+#include "common/daemon/log-ids.h"
 #include "protocol/errors.h"
 
 typedef struct ErrorRow {
-        const char *name, *xapi, *meaning;
+        const char *name, *field, *xapi, *meaning;
 } ErrorRow;
 
-#define ROW(code, word, text) [ERROR_##code] = {ERROR_PREFIX word, #code, text},
-#define ROW_AS(code, word, xapi_code, text) [ERROR_##code] = {ERROR_PREFIX word, xapi_code, text},
+#define ROW(code, word, text) [ERROR_##code] = {ERROR_PREFIX word, FIELD_ERROR word, #code, text},
+#define ROW_AS(code, word, xapi_code, text) [ERROR_##code] = {ERROR_PREFIX word, FIELD_ERROR word, xapi_code, text},
 
 static const ErrorRow rows[_ERROR_MAX] = {ERROR_CODES(ROW, ROW_AS)};
 
@@ -28,6 +29,12 @@ const char *error_code_word(ErrorCode code) {
         const ErrorRow *row = row_of(code);
 
         return row ? row->name + strlen(ERROR_PREFIX) : NULL;
+}
+
+const char *error_code_field(ErrorCode code) {
+        const ErrorRow *row = row_of(code);
+
+        return row ? row->field : NULL;
 }
 
 const char *error_code_xapi(ErrorCode code) {

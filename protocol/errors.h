@@ -83,6 +83,7 @@ typedef enum ErrorCode {
 
 const char *error_code_name(ErrorCode code);    /* "org.xenvgpu.Error.VGPUTypeNotEnabled" */
 const char *error_code_word(ErrorCode code);    /* "VGPUTypeNotEnabled" */
+const char *error_code_field(ErrorCode code);   /* of a log line: "XENVGPU_ERROR=VGPUTypeNotEnabled" */
 const char *error_code_xapi(ErrorCode code);    /* "VGPU_TYPE_NOT_ENABLED" */
 const char *error_code_meaning(ErrorCode code); /* one line for docs and --help */
 ErrorCode error_code_from_name(const char *dbus_name); /* _ERROR_INVALID for foreign names */

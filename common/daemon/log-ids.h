@@ -36,5 +36,8 @@
 #define FIELD_HOST "XENVGPU_HOST="
 #define FIELD_JOB "XENVGPU_JOB="
 
+/* Of a refusal: its word, which is the end of the error's name on the bus (protocol/errors.h). */
+#define FIELD_ERROR "XENVGPU_ERROR="
+
 /* Of a VM that runs: what its start took, in ms: "queued=1 launch=40 prepare=100 create=1130 …" (docs/states.md). */
 #define FIELD_STAGES "XENVGPU_STAGES="
