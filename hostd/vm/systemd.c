@@ -186,8 +186,26 @@ static int append_command(sd_bus_message *m, const char *const *argv) {
         return r;
 }
 
-int systemd_start_transient(Systemd *s, const char *unit, const char *description, const char *const *argv,
-        SystemdJobDone done, void *userdata, SystemdCall **ret) {
+/* Each field is bytes, since the journal takes any. */
+static int append_log_field(sd_bus_message *m, const char *field) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'r', "sv");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", "LogExtraFields");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'v', "aay");
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "ay");
+        if (r >= 0)
+                r = sd_bus_message_append_array(m, 'y', field, strlen(field));
+        for (int i = 0; i < 3 && r >= 0; i++)
+                r = sd_bus_message_close_container(m);
+        return r;
+}
+
+int systemd_start_transient(Systemd *s, const char *unit, const char *description, const char *log_field,
+        const char *const *argv, SystemdJobDone done, void *userdata, SystemdCall **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
@@ -211,6 +229,8 @@ int systemd_start_transient(Systemd *s, const char *unit, const char *descriptio
         if (r >= 0)
                 r = sd_bus_message_append(
                         m, "(sv)", "RestartPreventExitStatus", "(aiai)", 1, DOMAIN_PROGRAM_EXIT_BUSY, 0);
+        if (r >= 0)
+                r = append_log_field(m, log_field);
         if (r >= 0)
                 r = append_command(m, argv);
         if (r >= 0)

@@ -78,8 +78,8 @@ static int on_pipe(sd_event_source *source, int fd, uint32_t revents, void *user
         return 0;
 }
 
-static int process_start(Units *units, const char *vm, const char *const *argv, UnitStarted done,
-        void *userdata, UnitCall **ret) {
+static int process_start(Units *units, const char *vm, const char *name_label, const char *const *argv,
+        UnitStarted done, void *userdata, UnitCall **ret) {
         _cleanup_(unit_call_freep) UnitCall *s = NULL;
         _cleanup_close_ int write_end = -1;
         int fds[2], r;

@@ -8,9 +8,13 @@
 
 #include <stdio.h>
 
-#include "common/daemon/log.h"
 #include "common/base/text.h"
+#include "common/base/uuid.h"
+#include "common/daemon/log-ids.h"
+#include "common/daemon/log.h"
 #include "hostd/vm/units.h"
+
+#define NAME_MAX_SHOWN 96
 
 struct UnitCall {
         Units *units;
@@ -58,18 +62,33 @@ static UnitCall *unit_call_new(Units *units, const char *vm, void *userdata) {
 static void on_started(int result, const char *error, void *userdata);
 static void on_there_already(int result, const char *error, void *userdata);
 
-static int systemd_start(Units *units, const char *vm, const char *const *argv, UnitStarted done,
-        void *userdata, UnitCall **ret) {
+/*
+ * A name in a unit's file: a backslash at its end would join the next line, and a percent sign begins what systemd
+ * replaces. Both become an underscore; characters that are not one line of text are replaced as everywhere.
+ */
+static void describe(const char *vm, const char *name_label, char *buf, size_t size) {
+        char name[NAME_MAX_SHOWN];
+
+        text_short(name_label, name, sizeof(name));
+        for (char *c = name; *c; c++)
+                if (*c == '\\' || *c == '%')
+                        *c = '_';
+        text_format(buf, size, "Virtual machine %s (%s)", name, vm);
+}
+
+static int systemd_start(Units *units, const char *vm, const char *name_label, const char *const *argv,
+        UnitStarted done, void *userdata, UnitCall **ret) {
         _cleanup_(unit_call_freep) UnitCall *s = unit_call_new(units, vm, userdata);
-        char description[96];
+        char description[NAME_MAX_SHOWN + 64], field[sizeof(FIELD_VM) + UUID_TEXT_MAX];
         int r;
 
         if (!s)
                 return -ENOMEM;
         s->done = done;
-        text_format(description, sizeof(description), "Virtual machine %s", vm);
+        describe(vm, name_label, description, sizeof(description));
+        text_format(field, sizeof(field), FIELD_VM "%s", vm);
         r = systemd_start_transient(
-                units->systemd, s->unit, description, argv, on_started, s, &s->call);
+                units->systemd, s->unit, description, field, argv, on_started, s, &s->call);
         if (r < 0)
                 return r;
         *ret = take_ptr(s);

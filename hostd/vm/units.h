@@ -23,10 +23,10 @@ typedef void (*UnitStopped)(void *userdata);
 
 typedef struct UnitsOps {
         const char *name; /* of the setting `units` */
-        /* vm: the text of its uuid. argv ends with NULL and is not kept. -ENOMEM, -EMFILE, … when it cannot
+        /* vm: the text of its uuid; name_label: what people call it, for the unit's description. argv ends with NULL and is not kept. -ENOMEM, -EMFILE, … when it cannot
          * even be tried. */
-        int (*start)(Units *units, const char *vm, const char *const *argv, UnitStarted done, void *userdata,
-                UnitCall **ret);
+        int (*start)(Units *units, const char *vm, const char *name_label, const char *const *argv,
+                UnitStarted done, void *userdata, UnitCall **ret);
         /* Forgets what is under way: done() is not called any more; the program itself goes on. */
         UnitCall *(*forget)(UnitCall *call);
         /* When done() is called, the VM's program does not run, and only hostd starts it again. This holds

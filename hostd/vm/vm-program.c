@@ -79,8 +79,8 @@ static int launch(HostVm *vm) {
         r = build_argv(vm, &argv);
         if (r < 0)
                 return r;
-        return vm->context->units.ops->start(&vm->context->units, UUID_TEXT(&vm->uuid), (const char *const *) argv,
-                on_executed, vm, &vm->start);
+        return vm->context->units.ops->start(&vm->context->units, UUID_TEXT(&vm->uuid), vm->name_label,
+                (const char *const *) argv, on_executed, vm, &vm->start);
 }
 
 static void start_program(HostVm *vm) {
@@ -91,7 +91,8 @@ static void start_program(HostVm *vm) {
         vm_set_phase(vm, VM_PHASE_LAUNCHING);
         r = launch(vm);
         if (r < 0) {
-                log_error("Failed to start the program of VM %s: %s", UUID_TEXT(&vm->uuid), strerror(-r));
+                log_vm(LOG_ERR, NULL, vm, "Failed to start the program of VM %s: %s", UUID_TEXT(&vm->uuid),
+                        strerror(-r));
                 start_again(vm, strerror(-r));
                 return;
         }
@@ -132,7 +133,7 @@ static void on_executed(int result, const ProcessId *process, void *userdata) {
 
         vm->start = NULL;
         if (result < 0) {
-                log_error("Failed to execute %s for VM %s: %s", vm->context->settings->domain_program,
+                log_vm(LOG_ERR, NULL, vm, "Failed to execute %s for VM %s: %s", vm->context->settings->domain_program,
                         UUID_TEXT(&vm->uuid), strerror(-result));
                 start_again(vm, strerror(-result));
                 return;
@@ -162,8 +163,8 @@ static void connect_to_program(HostVm *vm) {
         if (vm->delay == 0)
                 vm->waiting_since = now_of(vm);
         if (now_of(vm) > vm->waiting_since + LISTEN_WITHIN) {
-                log_warning(
-                        "The program of VM %s runs and does not listen; ending it.", UUID_TEXT(&vm->uuid));
+                log_vm(LOG_WARNING, NULL, vm, "The program of VM %s runs and does not listen; ending it.",
+                        UUID_TEXT(&vm->uuid));
                 p->ops->kill(p, &vm->program);
                 return; /* on_program_end() goes on */
         }
@@ -232,7 +233,7 @@ static void apply_record(HostVm *vm, RunRecord *record) {
         _cleanup_(run_record_done) RunRecord before = {};
 
         if (!is_ours(vm, record)) {
-                log_warning("The run folder of VM %s speaks of VM %s under token %s, ignoring.",
+                log_vm(LOG_WARNING, NULL, vm, "The run folder of VM %s speaks of VM %s under token %s, ignoring.",
                         UUID_TEXT(&vm->uuid), UUID_TEXT(&record->uuid), UUID_TEXT(&record->token));
                 return;
         }
@@ -269,7 +270,7 @@ static void on_lost(int result, void *userdata) {
         vm_disconnect(vm);
         /* ECONNRESET only means that the program ended before it read our last line. */
         if (result < 0 && result != -ECONNRESET)
-                log_warning("The program of VM %s is not understood (%s), connecting again.",
+                log_vm(LOG_WARNING, NULL, vm, "The program of VM %s is not understood (%s), connecting again.",
                         UUID_TEXT(&vm->uuid), strerror(-result));
         if (!vm->program_watch)
                 return;
@@ -304,7 +305,7 @@ void vm_pass_stop(HostVm *vm) {
                 r = ops->send_stop(vm->link, &vm->stop_token, vm->stop_force);
         if (r >= 0)
                 return;
-        log_warning("The program of VM %s does not take the stop order (%s), connecting again.",
+        log_vm(LOG_WARNING, NULL, vm, "The program of VM %s does not take the stop order (%s), connecting again.",
                 UUID_TEXT(&vm->uuid), strerror(-r));
         on_lost(0, vm);
 }

@@ -181,8 +181,8 @@ static void executed(void *userdata) {
         done(r, &id, done_userdata);
 }
 
-static int start_unit(Units *units, const char *vm, const char *const *argv, UnitStarted done, void *userdata,
-        UnitCall **ret) {
+static int start_unit(Units *units, const char *vm, const char *name_label, const char *const *argv,
+        UnitStarted done, void *userdata, UnitCall **ret) {
         Machine *m = units->userdata;
         UnitCall *call;
 

@@ -382,8 +382,8 @@ int systemd_stop_unit(Systemd *s, const char *unit, SystemdJobDone done, void *u
         return job(s, VERB_STOP, unit, done, userdata, ret);
 }
 
-int systemd_start_transient(Systemd *s, const char *unit, const char *description, const char *const *argv,
-        SystemdJobDone done, void *userdata, SystemdCall **ret) {
+int systemd_start_transient(Systemd *s, const char *unit, const char *description, const char *log_field,
+        const char *const *argv, SystemdJobDone done, void *userdata, SystemdCall **ret) {
         int r = job(s, VERB_START_TRANSIENT, unit, done, userdata, ret);
 
         return r < 0 ? r : strv_copy((char *const *) argv, &(*ret)->argv);

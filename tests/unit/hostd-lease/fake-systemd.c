@@ -117,6 +117,19 @@ static void read_command(sd_bus_message *m, char ***ret) {
                 assert_true(sd_bus_message_exit_container(m) >= 0);
 }
 
+static void read_one_field(sd_bus_message *m, char **ret) {
+        const void *bytes;
+        size_t n;
+
+        assert_true(sd_bus_message_enter_container(m, 'v', "aay") >= 0);
+        assert_true(sd_bus_message_enter_container(m, 'a', "ay") >= 0);
+        assert_true(sd_bus_message_read_array(m, 'y', &bytes, &n) >= 0);
+        free(*ret);
+        *ret = strndup(bytes, n);
+        assert_true(sd_bus_message_exit_container(m) >= 0);
+        assert_true(sd_bus_message_exit_container(m) >= 0);
+}
+
 static int method_start_transient(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         FakeSystemd *f = userdata;
         const char *unit, *mode, *name;
@@ -137,6 +150,10 @@ static int method_start_transient(sd_bus_message *m, void *userdata, sd_bus_erro
                         read_text(m, &f->restart);
                 else if (streq(name, "Slice"))
                         read_text(m, &f->slice);
+                else if (streq(name, "Description"))
+                        read_text(m, &f->description);
+                else if (streq(name, "LogExtraFields"))
+                        read_one_field(m, &f->log_field);
                 else
                         assert_true(sd_bus_message_skip(m, "v") >= 0);
                 assert_true(sd_bus_message_exit_container(m) >= 0);
@@ -218,6 +235,8 @@ void fake_systemd_done(FakeSystemd *f) {
         free(f->kill_mode);
         free(f->restart);
         free(f->slice);
+        free(f->description);
+        free(f->log_field);
         strv_free(f->command);
         strv_free(f->after);
 }

@@ -30,7 +30,7 @@ typedef struct FakeSystemd {
 
         /* transient units */
         char *unit;              /* name of the last one */
-        char *kill_mode, *restart, *slice;
+        char *kill_mode, *restart, *slice, *description, *log_field;
         char **command, **after;
         bool exists;             /* the next one is there already */
         uint32_t main_pid;

@@ -32,7 +32,7 @@ static void start(FakeSystemd *f, Units *units, Outcome *o) {
         UnitCall *unit_start;
 
         *o = (Outcome){};
-        assert_int_equal(units->ops->start(units, VM, argv, on_started, o, &unit_start), 0);
+        assert_int_equal(units->ops->start(units, VM, "50% of\t\"web\"\\", argv, on_started, o, &unit_start), 0);
         assert_false(o->done);
         fake_systemd_run_until(f, o->done);
 }
@@ -65,6 +65,8 @@ static void a_unit_outlives_who_started_it(void **state) {
         assert_string_equal(f.kill_mode, "process");
         assert_string_equal(f.restart, "on-failure");
         assert_string_equal(f.slice, "xenvgpu.slice");
+        assert_string_equal(f.description, "Virtual machine 50_ of\xef\xbf\xbd\"web\"_ (" VM ")");
+        assert_string_equal(f.log_field, "XENVGPU_VM=" VM);
         assert_string_equal(f.command[1], argv[1]);
         assert_null(f.command[2]);
         close_units(&f, systemd);
@@ -163,7 +165,7 @@ static void a_forgotten_start_calls_nobody(void **state) {
         Units units;
 
         open_units(&f, &systemd, &units);
-        assert_int_equal(units_systemd.start(&units, VM, argv, on_started, &o, &unit_start), 0);
+        assert_int_equal(units_systemd.start(&units, VM, "web", argv, on_started, &o, &unit_start), 0);
         assert_null(units_systemd.forget(unit_start));
         fake_systemd_run_until(&f, f.n_jobs == 1);
         assert_false(o.done);
@@ -178,7 +180,7 @@ static void a_bus_that_goes_away_is_an_answer(void **state) {
         Units units;
 
         open_units(&f, &systemd, &units);
-        assert_int_equal(units_systemd.start(&units, VM, argv, on_started, &o, &unit_start), 0);
+        assert_int_equal(units_systemd.start(&units, VM, "web", argv, on_started, &o, &unit_start), 0);
         sd_bus_detach_event(f.connection);
         private_bus_stop(&f.bus);
         fake_systemd_run_until(&f, o.done);

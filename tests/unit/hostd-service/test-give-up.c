@@ -190,14 +190,14 @@ static int on_unit_stopped(sd_event_source *source, uint64_t usec, void *userdat
         return 0;
 }
 
-static int unit_start(Units *units, const char *vm, const char *const *argv, UnitStarted done, void *userdata,
-        UnitCall **ret) {
+static int unit_start(Units *units, const char *vm, const char *name_label, const char *const *argv,
+        UnitStarted done, void *userdata, UnitCall **ret) {
         assert_false(ours.stopping);
         strv_free(ours.argv);
         ours.argv = calloc(3, sizeof(char *));
         ours.argv[0] = strdup(argv[0]);
         ours.argv[1] = strdup(argv[1]);
-        return units_process.start(units, vm, argv, done, userdata, ret);
+        return units_process.start(units, vm, name_label, argv, done, userdata, ret);
 }
 
 static void run_again(void) {

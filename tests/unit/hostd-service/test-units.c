@@ -32,7 +32,7 @@ static Outcome start_program(const char *const *argv) {
 
         assert_true(sd_event_new(&o.event) >= 0);
         units.event = o.event;
-        assert_int_equal(units_process.start(&units, "vm", argv, on_started, &o, &start), 0);
+        assert_int_equal(units_process.start(&units, "vm", "web", argv, on_started, &o, &start), 0);
         assert_false(o.done);
         assert_int_equal(sd_event_loop(o.event), 0);
         assert_true(o.done);
@@ -100,7 +100,7 @@ static void a_forgotten_start_calls_nobody(void **state) {
 
         assert_true(sd_event_new(&o.event) >= 0);
         units.event = o.event;
-        assert_int_equal(units_process.start(&units, "vm", (const char *const[]){"/bin/true", NULL}, on_started,
+        assert_int_equal(units_process.start(&units, "vm", "web", (const char *const[]){"/bin/true", NULL}, on_started,
                                  &o, &start),
                 0);
         assert_null(units_process.forget(start));
