@@ -216,6 +216,8 @@ int device_model_run(const DomainProgram *settings, char **argv) {
         if (r >= 0)
                 r = find_folder(&dm);
         if (r >= 0)
+                log_set_context(program_log_field(dm.folder, (char[PROGRAM_LOG_FIELD_MAX]){}));
+        if (r >= 0)
                 r = read_order(&dm);
         if (r >= 0 && dm_needs_emulator(dm.order.vgpus, dm.order.n_vgpus))
                 r = bring_up_emulator(&dm);

@@ -21,18 +21,12 @@
 /* The record is written first, then the action done. */
 
 static void log_stage(const Domain *d) {
-        char vm[sizeof(FIELD_VM) + UUID_TEXT_MAX];
-
-        (void) snprintf(vm, sizeof(vm), FIELD_VM "%s", UUID_TEXT(&d->record.uuid));
-        log_full(LOG_INFO, NULL, FIELDS(vm), "VM %s: %s%s%s", d->order.vm.name_label, d->record.stage,
-                *d->record.reason ? ", reason " : "", d->record.reason);
+        log_info("VM %s: %s%s%s", d->order.vm.name_label, d->record.stage, *d->record.reason ? ", reason " : "",
+                d->record.reason);
 }
 
 static void log_death(const Domain *d, const char *what, int status) {
-        char vm[sizeof(FIELD_VM) + UUID_TEXT_MAX];
-
-        (void) snprintf(vm, sizeof(vm), FIELD_VM "%s", UUID_TEXT(&d->record.uuid));
-        log_event(LOG_WARNING, MSG_EMULATOR_DIED, FIELDS(vm), "The %s of VM %s %s.", what,
+        log_event(LOG_WARNING, MSG_EMULATOR_DIED, NULL, "The %s of VM %s %s.", what,
                 d->order.vm.name_label, process_status_to_text(status, (char[80]){}));
 }
 

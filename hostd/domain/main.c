@@ -169,6 +169,7 @@ int main(int argc, char **argv) {
                 log_error("%s", strempty(error));
                 return EXIT_FAILURE;
         }
+        log_set_context(program_log_field(program.folder, (char[PROGRAM_LOG_FIELD_MAX]){}));
         if (!streq(program.hypervisor, "simulated") && !streq(program.hypervisor, "libxl")) {
                 log_error("There is no hypervisor '%s': use libxl or simulated.", program.hypervisor);
                 return EXIT_FAILURE;

@@ -10,6 +10,8 @@
 #include "common/base/parse.h"
 #include "common/base/strlist.h"
 #include "common/base/text.h"
+#include "common/base/uuid.h"
+#include "common/daemon/log-ids.h"
 #include "hostd/run/program.h"
 
 typedef enum OptionType {
@@ -157,6 +159,16 @@ static int parse_argument(const char *argument, DomainProgram *p) {
                         return option_from_text(&options[i], value, p);
         }
         return -EINVAL;
+}
+
+const char *program_log_field(const char *folder, char buf[static PROGRAM_LOG_FIELD_MAX]) {
+        const char *slash = strrchr(folder, '/');
+        Uuid vm;
+
+        *buf = '\0';
+        if (uuid_from_string(slash ? slash + 1 : folder, &vm) >= 0)
+                (void) snprintf(buf, PROGRAM_LOG_FIELD_MAX, FIELD_VM "%s", UUID_TEXT(&vm));
+        return buf;
 }
 
 int domain_program_parse_argv(char **argv, DomainProgram *ret, char **ret_error) {

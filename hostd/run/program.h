@@ -54,6 +54,10 @@ typedef struct DomainProgram {
  * (common/base/strlist.h). -ENOMEM, -EINVAL. */
 int domain_program_build_argv(const DomainProgram *p, char ***ret);
 
+/* "XENVGPU_VM=<uuid>", which each line of the VM's programs carries; "" when the folder is not called by a uuid. */
+#define PROGRAM_LOG_FIELD_MAX 64
+const char *program_log_field(const char *folder, char buf[static PROGRAM_LOG_FIELD_MAX]);
+
 /* The other way round, for the program itself. The texts point into argv; on -EINVAL *ret_error is a sentence
  * (caller frees). */
 int domain_program_parse_argv(char **argv, DomainProgram *ret, char **ret_error);

@@ -59,7 +59,8 @@ int host_claim(Hostd *h, const char *caller, uint64_t epoch, const char *pool, c
         if (r < 0)
                 return r;
         if (ret->code != ERROR_NONE) {
-                log_event(LOG_WARNING, ret->code == ERROR_STALE_EPOCH ? MSG_STALE_EPOCH : NULL, NULL,
+                log_event(LOG_WARNING, ret->code == ERROR_STALE_EPOCH ? MSG_STALE_EPOCH : NULL,
+                        FIELDS(error_code_field(ret->code)),
                         "Refused a claim from %s: %s", caller, ret->message);
                 return 0;
         }

@@ -63,8 +63,11 @@ static int on_unread_gone(const Uuid *vm, void *userdata) {
         r = host_store_next_seq(h->store, &e.head.seq);
         if (r >= 0)
                 r = host_store_end_order(h->store, vm, &e);
-        if (r < 0)
-                return log_errno(r, "Failed to store the end of VM %s, trying again", UUID_TEXT(vm));
+        if (r < 0) {
+                log_event(LOG_ERR, NULL, FIELDS(vm_log_field(vm, (char[VM_LOG_FIELD_MAX]){})),
+                        "Failed to store the end of VM %s, trying again: %s", UUID_TEXT(vm), strerror(-r));
+                return r;
+        }
         notifier_event(&h->notifier, &e);
         log_event(LOG_NOTICE, NULL, FIELDS(vm_log_field(vm, (char[VM_LOG_FIELD_MAX]){})),
                 "The domain of VM %s, whose stored order or run folder cannot be read, is gone: no GPU is "

@@ -43,7 +43,8 @@ static void send_event(Notifier *n, HostSignal signal, StrBuf *event, const Uuid
         if (text)
                 notifier_send(n, signal, text);
         else
-                (void) log_errno(-ENOMEM, "Failed to tell an event of VM %s, ignoring", UUID_TEXT(vm));
+                log_event(LOG_ERR, NULL, FIELDS(vm_log_field(vm, (char[VM_LOG_FIELD_MAX]){})),
+                        "Failed to tell an event of VM %s, ignoring: %s", UUID_TEXT(vm), strerror(ENOMEM));
 }
 
 void notifier_event(Notifier *n, const VmEvent *event) {
@@ -60,7 +61,8 @@ static uint64_t next_seq(Notifier *n, const HostVm *vm) {
 
         r = host_store_next_seq(n->store, &seq);
         if (r < 0)
-                (void) log_errno(r, "Failed to number an event of VM %s, ignoring", UUID_TEXT(&vm->uuid));
+                log_vm(LOG_ERR, NULL, vm, "Failed to number an event of VM %s, ignoring: %s", UUID_TEXT(&vm->uuid),
+                        strerror(-r));
         return seq;
 }
 

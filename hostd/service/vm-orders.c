@@ -23,7 +23,7 @@ static int check_epoch(Hostd *h, uint64_t epoch, Refusal *refusal) {
         r = epoch_check_order(&h->command.claim, epoch, refusal);
         if (r < 0 || refusal->code == ERROR_NONE)
                 return r;
-        log_event(LOG_WARNING, MSG_STALE_EPOCH, NULL, "Refused an order: %s", refusal->message);
+        log_event(LOG_WARNING, MSG_STALE_EPOCH, FIELDS(error_code_field(refusal->code)), "Refused an order: %s", refusal->message);
         return 1;
 }
 
@@ -418,7 +418,8 @@ static int accept_start(Hostd *h, const StartOrder *order, const char *text, Ref
             check_order(h, order, types, refusal) ?: check_config_keys(h, order, refusal);
         if (r > 0)
                 log_event(LOG_WARNING, MSG_VM_REFUSED,
-                        FIELDS(vm_log_field(&order->vm.uuid, (char[VM_LOG_FIELD_MAX]){})),
+                        FIELDS(vm_log_field(&order->vm.uuid, (char[VM_LOG_FIELD_MAX]){}),
+                                error_code_field(refusal->code)),
                         "Refused to start VM %s: %s", UUID_TEXT(&order->vm.uuid), refusal->message);
         if (r != 0)
                 return r;

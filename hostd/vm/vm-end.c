@@ -61,8 +61,8 @@ static void write_end(HostVm *vm) {
         set_end_of_given_up(vm);
         r = p->ops->write_record(p, vm->folder, &vm->record);
         if (r < 0)
-                (void) log_errno(r, "Failed to write the end of VM %s to its run folder, ignoring",
-                        UUID_TEXT(&vm->uuid));
+                log_vm(LOG_ERR, NULL, vm, "Failed to write the end of VM %s to its run folder, ignoring: %s",
+                        UUID_TEXT(&vm->uuid), strerror(-r));
 }
 
 static void clean(HostVm *vm) {
@@ -100,8 +100,8 @@ static void stop_unit(HostVm *vm) {
                 return;
         r = ops->stop(&vm->context->units, UUID_TEXT(&vm->uuid), on_unit_stopped, vm, &vm->start);
         if (r < 0)
-                (void) log_errno(
-                        r, "Cannot ask for the unit of VM %s to be stopped, ignoring", UUID_TEXT(&vm->uuid));
+                log_vm(LOG_ERR, NULL, vm, "Cannot ask for the unit of VM %s to be stopped, ignoring: %s",
+                        UUID_TEXT(&vm->uuid), strerror(-r));
 }
 
 /* The last record in the folder may be newer than the last one that was sent. */
@@ -172,7 +172,8 @@ void vm_end_by_record(HostVm *vm) {
         if (r >= 0)
                 r = host_store_end_order(vm->context->store, &vm->uuid, &e);
         if (r < 0) {
-                (void) log_errno(r, "Failed to store the end of VM %s, trying again", UUID_TEXT(&vm->uuid));
+                log_vm(LOG_ERR, NULL, vm, "Failed to store the end of VM %s, trying again: %s", UUID_TEXT(&vm->uuid),
+                        strerror(-r));
                 vm->told = false;
                 vm_set_phase(vm, VM_PHASE_ENDING);
                 vm_unwatch_program(vm);

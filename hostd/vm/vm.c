@@ -50,7 +50,7 @@ void vm_arm(HostVm *vm, uint64_t delay, void (*then)(HostVm *vm)) {
         vm->then = then;
         r = loop_call_in(loop, &vm->timer, delay, on_ring, vm);
         if (r < 0) {
-                (void) log_errno(r, "Failed to wait for VM %s", UUID_TEXT(&vm->uuid));
+                log_vm(LOG_ERR, NULL, vm, "Failed to wait for VM %s: %s", UUID_TEXT(&vm->uuid), strerror(-r));
                 loop_exit(loop, r);
         }
 }
@@ -290,8 +290,8 @@ int vm_restore(VmContext *c, const StoredOrder *stored, HostVm **ret) {
         if (r >= 0)
                 r = fill(vm, &order, stored->order);
         if (r == -EINVAL) {
-                log_error("The stored order of VM %s does not decode: %s", UUID_TEXT(&stored->vm),
-                        reader.error);
+                log_event(LOG_ERR, NULL, FIELDS(vm_log_field(&stored->vm, (char[VM_LOG_FIELD_MAX]){})),
+                        "The stored order of VM %s does not decode: %s", UUID_TEXT(&stored->vm), reader.error);
                 return -EBADMSG;
         }
         if (r < 0)

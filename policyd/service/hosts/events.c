@@ -13,8 +13,13 @@ static Vm *current_vm(Hosts *hs, const Host *h, const Uuid *id, const Uuid *toke
         Vm *vm = pool_get(hs->batch->pool, CLASS_VM, id);
 
         if (!vm || vm_host(vm) != h || !booking_token_is(vm, token)) {
-                log_debug("Host %s speaks of VM %s under a token that is not current, ignoring.",
-                        h->name_label, UUID_TEXT(id));
+                if (vm)
+                        log_vm(LOG_DEBUG, NULL, vm, h,
+                                "Host %s speaks of VM %s under a token that is not current, ignoring.",
+                                h->name_label, UUID_TEXT(id));
+                else
+                        log_host(LOG_DEBUG, NULL, h, "Host %s speaks of a VM that is not of the pool, ignoring: %s.",
+                                h->name_label, UUID_TEXT(id));
                 return NULL;
         }
         return vm;
@@ -46,7 +51,7 @@ void host_set_vgpu_attached(Hosts *hs, Host *h, Vgpu *v, const PciAddress *pci, 
         }
         pgpu = host_find_pgpu(h, pci);
         if (!pgpu) {
-                log_warning(
+                log_vm(LOG_WARNING, NULL, v->vm, h,
                         "Host %s says that a VGPU of VM %s is on %s, where the pool knows no PGPU, ignoring.",
                         h->name_label, v->vm->name_label, PCI_TEXT(pci));
                 return;

@@ -6,8 +6,8 @@
  * after a lost link it is sent again, and a hard shutdown also whenever it is asked for again.
  */
 
-#include "common/daemon/log.h"
 #include "policyd/service/base/limits.h"
+#include "policyd/service/base/object-log.h"
 #include "policyd/service/hosts/bookings.h"
 #include "policyd/service/operations/orders.h"
 #include "policyd/service/operations/starts.h"
@@ -168,8 +168,8 @@ static void stop_replied(
                         start_failed_on_host(
                                 ops, vm, START_REFUSED, code, "The host says that the VM is not there.");
                 } else if (op && op->kind == OPERATION_START) {
-                        log_warning("Cancelling the start of VM %s was refused: %s", vm->name_label,
-                                strempty(message));
+                        log_vm(LOG_WARNING, NULL, vm, vm_host(vm), "Cancelling the start of VM %s was refused: %s",
+                                vm->name_label, strempty(message));
                         operation_job(op)->cancel_requested = false;
                         operation_progress(op, "accepted", -1);
                 } else

@@ -227,6 +227,14 @@ static void arguments_go_both_ways(void **state) {
         assert_true(got.crash_on_emulator_death && got.adopt);
 }
 
+static void lines_of_a_program_name_its_vm(void **state) {
+        char buf[PROGRAM_LOG_FIELD_MAX];
+
+        assert_string_equal(program_log_field("/run/vm/6ba7b810-9dad-11d1-80b4-00c04fd430c8", buf),
+                "XENVGPU_VM=6ba7b810-9dad-11d1-80b4-00c04fd430c8");
+        assert_string_equal(program_log_field("/run/vm/web", buf), "");
+}
+
 static void bad_arguments_are_named(void **state) {
         static const char *const bad[] = { "--nonsense", "--folder=", "--emulator-form=7",
                 "--running-timeout=soon", "--on-emulator-death=x", "word" };
@@ -342,6 +350,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(damaged_records_are_told, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(the_device_models_word_comes_back, set_up, tear_down),
                 cmocka_unit_test(arguments_go_both_ways),
+                cmocka_unit_test(lines_of_a_program_name_its_vm),
                 cmocka_unit_test(bad_arguments_are_named),
                 cmocka_unit_test(the_environment_carries_the_settings),
                 cmocka_unit_test_setup_teardown(a_deep_folder_has_a_socket_too, set_up, tear_down),
