@@ -335,7 +335,8 @@ typedef struct JobObject {
 
 struct Job {
         Object object;
-        char *operation;  /* "start", "shutdown", "hard-shutdown" */
+        char *operation;  /* "start", "shutdown", "hard-shutdown", "reboot" */
+        char *phase;      /* of a reboot: the operation that goes on, one of the first three; else NULL */
         JobState state;
         double progress;
         char *stage;

@@ -146,6 +146,9 @@ int hosts_check_failure(Policy *p, Host *h, char **ret_json);
 /* VM */
 int vms_start(Policy *p, Vm *vm, const StartOptions *options, Job **ret_job, Refusal *refusal);
 int vms_shutdown(Policy *p, Vm *vm, bool force, Job **ret_job, Refusal *refusal);
+int vms_reboot(Policy *p, Vm *vm, bool force, Job **ret_job, Refusal *refusal);
+/* state: "running" or "halted"; force: for halted. The job that leads there, or NULL when it is so. */
+int vms_ensure(Policy *p, Vm *vm, const char *state, bool force, Job **ret_job, Refusal *refusal);
 int vms_destroy(Policy *p, Vm *vm, Refusal *refusal);
 int vms_set_config(Policy *p, Vm *vm, const char *config, Refusal *refusal);
 int vms_set_names(

@@ -203,6 +203,7 @@
         P(x, OBJECTS, "Objects", "ao", CONST, PATHS_OF(job_objects), object, ROW("objects"), "objects", REFS) \
         R(x, UUID, token, OPT("token"))                                                                       \
         R(x, BOOL, cancel_requested, ROW("cancel_requested"))                                                 \
+        R(x, TEXT, phase, SET("phase"))                                                                       \
         R(x, TEXT, first_try, SET("first_try"))                                                               \
         R(x, UUID, first_host, OPT("first_host"))                                                             \
         P(x, ERROR, "Error", "(ss)", CHANGES, TUPLES_OF(job_error), object, OPT("error"), "error", ERROR)     \

@@ -7,7 +7,8 @@
 #include "common/base/words.h"
 
 #define OPERATION_KINDS(W)                                                                                    \
-        W(OPERATION_START, "start") W(OPERATION_SHUTDOWN, "shutdown") W(OPERATION_HARD_SHUTDOWN, "hard-shutdown")
+        W(OPERATION_START, "start") W(OPERATION_SHUTDOWN, "shutdown")                                        \
+        W(OPERATION_HARD_SHUTDOWN, "hard-shutdown") W(OPERATION_REBOOT, "reboot")
 DEFINE_ENUM(OperationKind, OPERATION_KIND, OPERATION_KINDS);
 
 const char *operation_kind_to_string(OperationKind kind);

@@ -171,6 +171,44 @@ int vms_shutdown(Policy *p, Vm *vm, bool force, Job **ret_job, Refusal *refusal)
         return decided(stop_vm(&p->operations, vm, force, ret_job, refusal));
 }
 
+int vms_reboot(Policy *p, Vm *vm, bool force, Job **ret_job, Refusal *refusal) {
+        return decided(reboot_vm(&p->operations, vm, force, ret_job, refusal));
+}
+
+/* What goes on may lead there already. */
+static Job *job_towards(const Policy *p, const Vm *vm, PowerState state, bool force) {
+        const Operation *op = operation_of(&p->operations, vm);
+        Job *j = op ? operation_job(op) : NULL;
+
+        if (!j || j->cancel_requested)
+                return NULL;
+        if (state == POWER_RUNNING)
+                return op->kind == OPERATION_START || op->reboots ? j : NULL;
+        if (op->reboots || op->kind == OPERATION_START)
+                return NULL;
+        return op->kind == OPERATION_HARD_SHUTDOWN || !force ? j : NULL;
+}
+
+int vms_ensure(Policy *p, Vm *vm, const char *state, bool force, Job **ret_job, Refusal *refusal) {
+        PowerState wanted = streq(state, "running") ? POWER_RUNNING : POWER_HALTED;
+        bool is_so = vm->power_state == wanted && vm->booking == (wanted == POWER_RUNNING ? BOOKING_RESIDENT : BOOKING_NONE);
+        Job *j;
+
+        if (!streq(state, power_state_to_string(wanted)))
+                return refusal_set(refusal, ERROR_INVALID_RECORD, "A VM can be made running or halted, not \"%s\".",
+                        TEXT_SHORT(state, 64));
+        if (force && wanted == POWER_RUNNING)
+                return refusal_set(refusal, ERROR_INVALID_RECORD,
+                        "The option \"force\" is for halted: it ends the VM without asking the guest.");
+        j = job_towards(p, vm, wanted, force);
+        if (j || (is_so && !operation_of(&p->operations, vm))) {
+                *ret_job = j;
+                return 0;
+        }
+        return wanted == POWER_RUNNING ? vms_start(p, vm, &(StartOptions){}, ret_job, refusal)
+                                       : vms_shutdown(p, vm, force, ret_job, refusal);
+}
+
 int jobs_cancel(Policy *p, Job *j, Refusal *refusal) {
         return decided(cancel_job(&p->operations, j, refusal));
 }

@@ -49,7 +49,8 @@ static void vm_halted(Operations *ops, Vm *vm, Host *h, const VmEvent *event) {
         else
                 log_vm(LOG_WARNING, MSG_VM_FAILED, vm, h, "VM %s failed on host %s. %s", vm->name_label,
                         h->name_label, message);
-        (void) vm_release(ops, vm, /* has_another= */ false);
+        if (!reboot_goes_on(ops, vm))
+                (void) vm_release(ops, vm, /* has_another= */ false);
 }
 
 static void vm_runs(Operations *ops, Vm *vm) {
@@ -95,6 +96,8 @@ static void on_vm_event(Vm *vm, Host *h, const VmEvent *event, void *userdata) {
 }
 
 static void on_vm_missing(Vm *vm, Host *h, void *userdata) {
+        if (reboot_goes_on(userdata, vm))
+                return;
         operation_finish(vm_release(userdata, vm, /* has_another= */ false), JOB_FAILED, ERROR_HOST_OFFLINE,
                 "The host was lost while the VM started, and came back without it. Start the VM again.");
 }

@@ -63,6 +63,12 @@ Job *operation_job(const Operation *op) {
         return pool_get(op->operations->batch->pool, CLASS_JOB, &op->job);
 }
 
+const char *operation_done_to_vm(const Operation *op) {
+        if (op->reboots)
+                return "rebooted";
+        return op->kind == OPERATION_START ? "started" : "shut down";
+}
+
 /* A start that is tried again, on this host or the next, returns to earlier stages; the progress that clients
  * see does not decrease. */
 void operation_set_stage(Operation *op, const char *stage, double progress) {
@@ -70,6 +76,8 @@ void operation_set_stage(Operation *op, const char *stage, double progress) {
         Job *j = operation_job(op);
         Operations *ops = op->operations;
 
+        if (op->reboots && progress > 0)
+                progress = (progress + (op->kind == OPERATION_START)) / 2;
         if (j->first_try)
                 strbuf_addf(&b, "second try: %s", stage);
         pool_set_job_state(ops->batch->pool, j, JOB_RUNNING,
@@ -160,7 +168,7 @@ void operations_host_lost(Operations *ops, Host *h) {
 /* From disk */
 
 static int restore(Operations *ops, Job *j) {
-        OperationKind kind = operation_kind_from_string(j->operation);
+        OperationKind kind = operation_kind_from_string(j->phase ?: j->operation);
         Operation *op;
         const Host *h;
         Vm *vm = NULL;
@@ -168,7 +176,7 @@ static int restore(Operations *ops, Job *j) {
 
         if (j->n_objects > 0 && j->objects[0].class == CLASS_VM)
                 vm = pool_get(ops->batch->pool, CLASS_VM, &j->objects[0].id);
-        if (kind == _OPERATION_KIND_INVALID || !vm || vm->booking == BOOKING_NONE || operation_of(ops, vm)) {
+        if (kind == _OPERATION_KIND_INVALID || kind == OPERATION_REBOOT || !vm || vm->booking == BOOKING_NONE || operation_of(ops, vm)) {
                 job_finish(ops, j, JOB_FAILED, ERROR_INTERNAL_ERROR,
                         "policyd was restarted, and nothing was left of this operation.");
                 return 0;
@@ -176,6 +184,7 @@ static int restore(Operations *ops, Job *j) {
         r = operation_add(ops, kind, vm, j, &op);
         if (r < 0)
                 return r;
+        op->reboots = j->phase != NULL;
         if (j->n_objects > 1 && j->objects[1].class == CLASS_HOST)
                 op->only = j->objects[1].id;
         if (j->first_try && uuid_is_null(&op->only)) {

@@ -19,7 +19,8 @@ typedef struct Operations {
 
 struct Operation {
         Operations *operations;
-        OperationKind kind;
+        OperationKind kind; /* what goes on: never a reboot, which is a shutdown and then a start */
+        bool reboots;
         Uuid vm, job;
         Uuid only;   /* StartOn: the host; null: any */
         Uuid *avoid; /* hosts that refused this start */
@@ -40,6 +41,7 @@ void operations_host_lost(Operations *ops, Host *h);
 int operation_new(Operations *ops, OperationKind kind, Vm *vm, const Uuid *token, Operation **ret);
 Operation *operation_of(const Operations *ops, const Vm *vm);
 Job *operation_job(const Operation *op);
+const char *operation_done_to_vm(const Operation *op); /* it is being "started", "shut down" or "rebooted" */
 /* These do nothing for NULL. */
 void operation_wait_for_host(
         Operation *op); /* the job fails with HostOffline when nothing is heard in time */

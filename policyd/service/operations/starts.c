@@ -305,13 +305,26 @@ static int start_note_held(Operation *op, Vm *vm, Host *h, ErrorCode code) {
         return r < 0 ? r : 1;
 }
 
+static int book_under_job(Operation *op, Vm *vm, Reservation *reservation, const Allocation *a) {
+        Operations *ops = op->operations;
+        Job *j = operation_job(op);
+        Uuid token;
+        int r;
+
+        r = book(ops, vm, reservation, a, &token);
+        if (r < 0)
+                return r;
+        j->token = token;
+        pool_touch(ops->batch->pool, &j->object, 0, /* store= */ true);
+        operation_progress(op, "booked", 0);
+        return 1;
+}
+
 /* Decided and booked as for the first try, under the same job. 1: booked; 0: it fits nowhere. */
 static int book_again(Operation *op, Vm *vm, const AllocRequest *request, Reservation *reservation) {
         _cleanup_refusal_ Refusal old = {};
         _cleanup_(allocation_done) Allocation a = {};
         Operations *ops = op->operations;
-        Job *j = operation_job(op);
-        Uuid token;
         int r;
 
         r = old_check_start(ops->hosts, vm, &old);
@@ -320,13 +333,7 @@ static int book_again(Operation *op, Vm *vm, const AllocRequest *request, Reserv
         r = allocate(ops->batch->pool, request, NULL, &a);
         if (r < 0 || a.refusal.code != ERROR_NONE)
                 return r;
-        r = book(ops, vm, reservation, &a, &token);
-        if (r < 0)
-                return r;
-        j->token = token;
-        pool_touch(ops->batch->pool, &j->object, 0, /* store= */ true);
-        operation_progress(op, "booked", 0);
-        return 1;
+        return book_under_job(op, vm, reservation, &a);
 }
 
 /* The hosts that refused it, and where it failed, as far as they are still there. */
@@ -361,6 +368,10 @@ static int try_next_host(Operation *op, Vm *vm, const Host *refused, Reservation
         }
         r = list_avoided(op, &avoid, &request);
         return r < 0 ? r : book_again(op, vm, &request, reservation);
+}
+
+int start_again(Operation *op, Vm *vm, Reservation *reservation, const Allocation *a) {
+        return a ? book_under_job(op, vm, reservation, a) : try_next_host(op, vm, /* refused= */ NULL, reservation);
 }
 
 /* On the same host without the PGPUs that it had: while it is decided, they are as if they were not there. */
@@ -475,13 +486,22 @@ static int start_goes_on(Operation *op, Vm *vm, Host *h, int held, StartEnd end,
         return 0;
 }
 
+/* Of a reboot only this half could be done. */
+static void finish_stop(Operation *op) {
+        if (op->reboots)
+                operation_finish(op, JOB_FAILED, ERROR_HOST_OFFLINE,
+                        "The VM is halted, and was not started again, since its host does not have it any more. Start it.");
+        else
+                operation_finish(op, JOB_DONE, ERROR_NONE, "");
+}
+
 Operation *vm_release(Operations *ops, Vm *vm, bool has_another) {
         Operation *op = operation_of(ops, vm);
         Host *h = vm_host(vm);
 
         booking_release(ops->hosts, vm);
         if (op && op->kind != OPERATION_START)
-                operation_finish(op, JOB_DONE, ERROR_NONE, "");
+                finish_stop(op);
         if (h && has_another)
                 (void) batch_poison(ops->batch, outside_update(ops->hosts, h));
         reconcile_stray(ops->hosts, vm);

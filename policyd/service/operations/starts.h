@@ -8,6 +8,9 @@
 #include "policyd/service/operations/operations.h"
 
 int start_vm(Operations *ops, Vm *vm, const StartOptions *options, Job **ret_job, Refusal *refusal);
+/* Books a VM that has a job and no booking, and sends the order after the commit, as the job's next try. With NULL
+ * it is decided where; 0: nowhere. */
+int start_again(Operation *op, Vm *vm, Reservation *reservation, const Allocation *a_or_null);
 
 /* How a start ended: whether a host was asked, what it reported, and whether the guest may have run. */
 typedef enum StartEnd {
@@ -29,6 +32,12 @@ void start_failed_on_host(Operations *ops, Vm *vm, StartEnd end, ErrorCode code,
 int stop_vm(Operations *ops, Vm *vm, bool force, Job **ret_job, Refusal *refusal);
 int cancel_job(Operations *ops, Job *j, Refusal *refusal);
 void stop_resend(Operations *ops, Vm *vm);
+int stop_order(Operations *ops, Vm *vm, bool force); /* of a token of its own, sent after the commit */
+
+/* reboot.c */
+int reboot_vm(Operations *ops, Vm *vm, bool force, Job **ret_job, Refusal *refusal);
+/* The VM has halted, or its host does not have it: books it again where it was. False: no reboot of it goes on. */
+bool reboot_goes_on(Operations *ops, Vm *vm);
 
 /* host-events.c: what the events of hosts lead to; userdata: the operations. stale() is not set. */
 extern const HostsListener operations_of_hosts;

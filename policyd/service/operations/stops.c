@@ -15,13 +15,10 @@
 static void stop_send(void *owner, const Uuid *vm_id, const Uuid *token);
 
 static int check_stoppable(Operations *ops, const Vm *vm, bool force, const Operation *op, Refusal *refusal) {
-        bool stopping = op && op->kind != OPERATION_START;
-
         if (op && !force)
                 return refuse(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
                         "VM '%s' is being %s. Wait for that job%s or use a hard shutdown.", vm->name_label,
-                        stopping ? "shut down" : "started",
-                        op->kind == OPERATION_HARD_SHUTDOWN ? "," : ", cancel it,");
+                        operation_done_to_vm(op), op->kind == OPERATION_HARD_SHUTDOWN ? "," : ", cancel it,");
         if (vm->booking == BOOKING_NONE || (vm->booking != BOOKING_RESIDENT && !force))
                 return refuse(refusal, ERROR_VM_BAD_POWER_STATE,
                         "VM '%s' is %s; only a running VM can be shut down.", vm->name_label,
@@ -46,8 +43,7 @@ static int withdraw_start(Operations *ops, Vm *vm, Operation *op, Job **ret_job)
         return 0;
 }
 
-/* A stop order of its own token, sent after the commit. */
-static int stop_order(Operations *ops, Vm *vm, bool force) {
+int stop_order(Operations *ops, Vm *vm, bool force) {
         int r;
 
         r = batch_new_uuid(ops->batch, &vm->stop_token);
@@ -73,7 +69,7 @@ int stop_vm(Operations *ops, Vm *vm, bool force, Job **ret_job, Refusal *refusal
                 return r;
 
         /* Asked for again: the same job, and the same order once more, should the first be lost. */
-        if (op && op->kind == OPERATION_HARD_SHUTDOWN) {
+        if (op && op->kind == OPERATION_HARD_SHUTDOWN && !op->reboots) {
                 *ret_job = operation_job(op);
                 stop_resend(ops, vm);
                 return 0;
@@ -126,10 +122,13 @@ int cancel_job(Operations *ops, Job *j, Refusal *refusal) {
                 return cancel_start(ops, op, j, vm, refusal);
         case OPERATION_SHUTDOWN:
                 operation_finish(op, JOB_CANCELLED, ERROR_OPERATION_CANCELLED,
-                        "policyd waits no longer for this shutdown; the guest was asked already and may "
-                        "still end.");
+                        op->reboots ? "The reboot was cancelled; the guest was asked to power off already. If it does, it is "
+                                      "not started again."
+                                    : "policyd waits no longer for this shutdown; the guest was asked already and may "
+                                      "still end.");
                 return 0;
         case OPERATION_HARD_SHUTDOWN:
+        case OPERATION_REBOOT:
         case _OPERATION_KIND_MAX:
         case _OPERATION_KIND_INVALID:
                 break;
