@@ -76,6 +76,36 @@ static int method_hard_shutdown(sd_bus_message *m, void *userdata, sd_bus_error 
         return shut_down(m, userdata, /* force= */ true, error);
 }
 
+static int method_reboot(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Vm *vm = userdata;
+        _cleanup_call_ Call c = {.bus = vm->object.userdata, .m = m, .error = error};
+        Job *job = NULL;
+        int r;
+
+        r = call_begin(&c, OPTION_IDEMPOTENCY_KEY | OPTION_FORCE, "%s", OBJECT_PATH(vm));
+        if (r != 0)
+                return r;
+        r = vms_reboot(c.bus->policy, vm, c.options.force, &job, &c.refusal);
+        return call_finish(&c, r, (Object *) job);
+}
+
+static int method_ensure(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Vm *vm = userdata;
+        _cleanup_call_ Call c = {.bus = vm->object.userdata, .m = m, .error = error};
+        const char *state;
+        Job *job = NULL;
+        int r;
+
+        r = bus_text(m, "state", TEXT_LINE, &state, error);
+        if (r < 0)
+                return r;
+        r = call_begin(&c, OPTION_IDEMPOTENCY_KEY | OPTION_FORCE, "%s\n%s", OBJECT_PATH(vm), state);
+        if (r != 0)
+                return r;
+        r = vms_ensure(c.bus->policy, vm, state, c.options.force, &job, &c.refusal);
+        return call_finish(&c, r, (Object *) job);
+}
+
 /* Reading */
 
 static int method_explain(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -165,6 +195,8 @@ DEFINE_BUS_CLASS(vm, VM,
         METHOD("StartOn", ("o", host, "a{sv}", options), ("o", job), method_start_on),
         METHOD("Shutdown", ("a{sv}", options), ("o", job), method_shutdown),
         METHOD("HardShutdown", ("a{sv}", options), ("o", job), method_hard_shutdown),
+        METHOD("Reboot", ("a{sv}", options), ("o", job), method_reboot),
+        METHOD("Ensure", ("s", state, "a{sv}", options), ("o", job), method_ensure),
         METHOD("Explain", NOTHING, ("s", json), method_explain),
         METHOD("ExplainStart", ("o", host, "a{sv}", options), ("s", json), method_explain_start),
         METHOD("Export", NOTHING, ("s", record), method_export),

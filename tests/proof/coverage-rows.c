@@ -17,6 +17,7 @@
 #define INSTANCE "An instance of a reservation, instance"
 #define JOB_STAGE "policyd: jobs, stage"
 #define COMES "policyd: jobs, what comes from the host"
+#define REBOOT "policyd: jobs, a reboot"
 #define FAILURE "policyd: jobs, the failure counts"
 #define PLACE "policyd: jobs, a place"
 #define A_START "policyd: a start as policyd sees it, step"
@@ -132,6 +133,15 @@ const CoverageRow coverage_rows[] = {
         ROW(COMES, "nothing, the link is lost", "operation=start result=failed code=HostOffline|result=failed code=HostOffline"),
         ROW(COMES, "an inventory under the current claim, without the VM", "inventory=nothing booking=sent|inventory=nothing booking=resident"),
         ROW(COMES, "`DeclareDead`", "declares-dead"),
+        ROW(REBOOT, "the VM halted, however", "operation=reboot result=done"),
+        BY(REBOOT, "the host comes back without the VM, in the first half", "policyd-service-reboots"),
+        BY(REBOOT, "the host comes back without the VM, in the second half", "policyd-service-reboots"),
+        ALSO(REBOOT, "the start fails", "operation=reboot result=failed code=DomainFailed|operation=reboot result=failed code=FailedToStartEmulator",
+                "policyd-service-reboots"),
+        BY(REBOOT, "policyd or hostd dies, in either half", "policyd-service-reboots"),
+        ALSO(REBOOT, "cancelled in the first half", "operation=reboot result=cancelled", "policyd-service-reboots"),
+        BY(REBOOT, "`DeclareDead`", "policyd-service-reboots"),
+        ALSO(REBOOT, "a hard shutdown, or a forced reboot", "operation=reboot result=cancelled", "policyd-service-reboots"),
         BY(FAILURE, "not yet", "policyd-service-places"),
         ROW(FAILURE, "against its host and PGPUs", "pgpu-place=last;host-place=last"),
         BY(FAILURE, "against the host or PGPU that both VMs used", "policyd-service-places"),

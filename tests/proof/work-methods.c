@@ -139,6 +139,8 @@ PERFORM(start_vm, Vm, return start(c, NULL, SECOND_OF(Reservation), ONE_IN(12));
 PERFORM(start_on, Vm, return start(c, SECOND_OF(Host), THIRD_OF(Reservation), ONE_IN(12));)
 PERFORM_MAKING(shut_down, Vm, Job, vms_shutdown(p, o, false, &made, refusal))
 PERFORM_MAKING(shut_down_hard, Vm, Job, vms_shutdown(p, o, true, &made, refusal))
+PERFORM_MAKING(reboot, Vm, Job, vms_reboot(p, o, ONE_IN(3), &made, refusal))
+PERFORM_MAKING(ensure, Vm, Job, vms_ensure(p, o, text, number % 4 == 1, &made, refusal))
 PERFORM_READING(explain, Vm, vms_explain(p, o, &(StartOptions){.dry_run = true}, &answer))
 PERFORM_READING(explain_start, Vm,
         vms_explain(p, o, &(StartOptions){.on = SECOND_OF(Host), .reservation = THIRD_OF(Reservation)}, &answer))
@@ -207,6 +209,13 @@ static void choose_placement(Work *work, Arguments *a) {
         static const char *const placements[] = {"normal", "anti_affinity", "anti-affinity", "affinity", ""};
 
         set_text(a, 0, placements[chance_between(&work->world->dice, 0, ARRAY_SIZE(placements) - 1)]);
+}
+
+static void choose_power(Work *work, Arguments *a) {
+        static const char *const states[] = {"running", "halted", "running", "halted", "running", "halted", "paused"};
+
+        choose_number(work, a);
+        set_text(a, 0, states[chance_between(&work->world->dice, 0, ARRAY_SIZE(states) - 1)]);
 }
 
 /* One that is, as often as one that is not. */
@@ -289,6 +298,8 @@ const Method work_methods[] = {
         OF(VM, "StartOn", 6, "vhR", .perform = start_on, .choose = choose_number, .flags = METHOD_KEYED),
         OF(VM, "Shutdown", 14, "v", .perform = shut_down, .flags = METHOD_KEYED),
         OF(VM, "HardShutdown", 10, "v", .perform = shut_down_hard, .flags = METHOD_KEYED),
+        OF(VM, "Reboot", 8, "v", .perform = reboot, .choose = choose_number, .flags = METHOD_KEYED),
+        OF(VM, "Ensure", 6, "vx", .perform = ensure, .choose = choose_power, .flags = METHOD_KEYED),
         OF(VM, "Explain", 1, "v", .perform = explain, .flags = METHOD_READS),
         OF(VM, "ExplainStart", 1, "vHR", .perform = explain_start, .flags = METHOD_READS),
         OF(VM, "Export", 1, "v", .perform = export, .flags = METHOD_READS),

@@ -19,6 +19,7 @@ static const struct {
         {"idempotency_key", OPTION_IDEMPOTENCY_KEY, "s", offsetof(Options, idempotency_key)},
         {"device", OPTION_DEVICE, "s", offsetof(Options, device)},
         {"dry_run", OPTION_DRY_RUN, "b", offsetof(Options, dry_run)},
+        {"force", OPTION_FORCE, "b", offsetof(Options, force)},
         {"reservation", OPTION_RESERVATION, "o", offsetof(Options, reservation)},
         {"owner", OPTION_OWNER, "s", offsetof(Options, owner)},
         {"name_description", OPTION_NAME_DESCRIPTION, "s", offsetof(Options, name_description)},

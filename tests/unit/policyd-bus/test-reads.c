@@ -15,7 +15,7 @@ static const char *const changes[] = {"AddHost", "CreateGPUGroup", "CreateVM", "
         "Reserve", "CreateQuota", "CreateVMGroup", "Remove", "Enable", "Disable", "DeclareDead", "Reconnect",
         "SetGPUGroup", "AddEnabledVGPUType", "RemoveEnabledVGPUType", "SetEnabledVGPUTypes", "Destroy",
         "SetAllocationAlgorithm", "SetNameLabel", "SetNameDescription", "Start", "StartOn", "Shutdown",
-        "HardShutdown", "SetConfig", "SetAffinity", "SetOwner", "SetGroups", "SetVGPUsMax", "SetSizeMax",
+        "HardShutdown", "Reboot", "Ensure", "SetConfig", "SetAffinity", "SetOwner", "SetGroups", "SetVGPUsMax", "SetSizeMax",
         "SetPlacement", "Cancel", "ClearHealth"};
 
 /* An object of each class, by its interface. */

@@ -336,6 +336,11 @@ static void refuse_starts(Pool *p) {
 static void refuse_changes(Pool *p) {
         VM_REFUSED(p, "VMBadPowerState", p->idle, "Shutdown", "a{sv}", 0);
         VM_REFUSED(p, "VMBadPowerState", p->idle, "HardShutdown", "a{sv}", 0);
+        VM_REFUSED(p, "VMBadPowerState", p->idle, "Reboot", "a{sv}", 0);
+        VM_REFUSED(p, "OtherOperationInProgress", p->busy, "Reboot", "a{sv}", 1, "force", "b", 1);
+        VM_REFUSED(p, "InvalidRecord", p->idle, "Ensure", "sa{sv}", "paused", 0);
+        VM_REFUSED(p, "InvalidRecord", p->idle, "Ensure", "sa{sv}", "running", 1, "force", "b", 1);
+        VM_REFUSED(p, "OtherOperationInProgress", p->busy, "Ensure", "sa{sv}", "halted", 0);
         VM_REFUSED(p, "InvalidRecord", p->idle, "SetConfig", "s", "{}");
         VM_REFUSED(p, "VMBadPowerState", p->busy, "SetConfig", "s", HVM);
         VM_REFUSED(p, "InvalidRecord", p->idle, "SetNameLabel", "s", "");
@@ -415,6 +420,7 @@ static const char *const exceptions[] = {
         "VM.StartOn VMRequiresVGPU",
         "VM.Shutdown HostOffline",
         "VM.HardShutdown HostOffline",
+        "VM.Reboot HostOffline",
         "Job.Cancel VMBadPowerState",
 };
 
