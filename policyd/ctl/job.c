@@ -131,6 +131,31 @@ int job_wait(Ctl *ctl, const char *path) {
         }
 }
 
+/* A key that was used before gives the job of then, and the VM may have gone on since. */
+static void note_what_changed(Ctl *ctl, const ViewObject *job) {
+        const ViewObject *vm = object_nth_ref(ctl->view, job, "Objects", 0);
+        const char *operation = object_text(job, "Operation"), *state = object_text(vm, "PowerState");
+        bool started = streq(operation, "start") || streq(operation, "reboot");
+        _cleanup_free_ char *when = NULL;
+        FieldName field;
+
+        if (!vm || !field_find(job->class, "end-time", &field) || started != streq(state, "halted"))
+                return;
+        when = field_text(ctl->view, job, field);
+        fprintf(stderr, "note: this idempotency-key stands for the %s of VM '%s' that was done at %s. Since then the VM changed: it "
+                        "is %s now. Give a new key to ask anew.\n", operation, object_text(vm, "NameLabel"), strempty(when), state);
+}
+
 int job_follow(Ctl *ctl, struct json_object *job) {
-        return ctl->args.async ? ctl_print_created(ctl, job) : job_wait(ctl, strempty(json_object_get_string(job)));
+        const char *path = strempty(json_object_get_string(job));
+        int r;
+
+        if (streq(path, "/"))
+                return EXIT_DONE; /* nothing had to be done */
+        if (ctl->args.async)
+                return ctl_print_created(ctl, job);
+        r = job_wait(ctl, path);
+        if (r == EXIT_DONE && ctl_arg(ctl, "idempotency-key"))
+                note_what_changed(ctl, view_get(ctl->view, path));
+        return r;
 }

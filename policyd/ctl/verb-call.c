@@ -50,6 +50,15 @@ static int read_limit(Call *call, const VerbArg *a, const char *text) {
         return 0;
 }
 
+static int read_flag(const Ctl *ctl, Call *call, const VerbArg *a) {
+        bool flag;
+        int r = ctl_flag(ctl, a->key, &flag);
+
+        if (r == 0 && flag)
+                options_add(call->options, (ClientOption){.name = a->of, .type = 'b', .flag = true});
+        return r;
+}
+
 static int read_arg(const Ctl *ctl, Call *call, const VerbArg *a) {
         const char *text = ctl_arg(ctl, a->key);
 
@@ -68,6 +77,9 @@ static int read_arg(const Ctl *ctl, Call *call, const VerbArg *a) {
                 call->has_options = true;
                 ctl_add_option(call->options, ctl, a->key, a->of);
                 return 0;
+        case VERB_ARG_FLAG:
+                call->has_options = true;
+                return read_flag(ctl, call, a);
         case VERB_ARG_LIMIT:
                 call->has_options = true;
                 return text ? read_limit(call, a, text) : 0;
@@ -83,7 +95,7 @@ static int find_objects(Ctl *ctl, Call *call, const Verb *v) {
         int r = 0;
 
         for (const VerbArg *a = v->args; r == 0 && a->key; a++) {
-                if (a->kind == VERB_ARG_KEY || a->kind == VERB_ARG_OPTION || a->kind == VERB_ARG_LIMIT)
+                if (a->kind == VERB_ARG_KEY || a->kind >= VERB_ARG_OPTION)
                         continue;
                 if (a->kind == VERB_ARG_OBJECT && ctl_arg(ctl, a->key)) {
                         r = ctl_find_key(ctl, a->key, a->of, &call->paths[at]);

@@ -331,6 +331,13 @@ static const Verb verbs[] = {
         { "vm-shutdown", "Shuts a VM down and waits for it; force=true destroys it.",
                 .on = "vm", .answer = VERB_ANSWER_JOB, .run = vm_shutdown,
                 .args = { ARG_MAY("force"), ARG_IDEMPOTENCY_KEY } },
+        VERB_CALL("vm-reboot", "vm", "Reboot", JOB,
+                "Shuts a VM down and starts it on the same host and PGPUs, which nobody gets in between; force=true "
+                "does not ask the guest.",
+                ARG_FLAG("force", "force"), ARG_IDEMPOTENCY_KEY),
+        VERB_CALL("vm-ensure", "vm", "Ensure", JOB,
+                "Starts or stops a VM if state=running or state=halted is not so already; waits for it.", ARG_TEXT("state"),
+                ARG_FLAG("force", "force"), ARG_IDEMPOTENCY_KEY),
         VERB_OWN("vm-explain", vm_explain, "What a start would say, host by host and PGPU by PGPU.", ARG_KEY("uuid"),
                 ARG_MAY("on"), ARG_MAY("reservation")),
         VERB_CALL("vm-group-create", NULL, "CreateVMGroup", CREATED,

@@ -16,7 +16,8 @@ typedef enum VerbArgKind {
         VERB_ARG_OBJECT, /* by uuid or unique name; "/" if an optional one is not given */
         VERB_ARG_U32,
         VERB_ARG_U64,
-        VERB_ARG_OPTION, /* the last argument holds the options */
+        VERB_ARG_OPTION, /* the last argument holds the options; so do those below */
+        VERB_ARG_FLAG,   /* an option that is true or false */
         VERB_ARG_LIMIT,  /* an option: a field of the class quota as a number */
 } VerbArgKind;
 
@@ -35,6 +36,7 @@ typedef struct VerbArg {
 #define ARG_U32(key_, words) { .key = key_, .kind = VERB_ARG_U32, .of = words }
 #define ARG_U64(key_, words) { .key = key_, .kind = VERB_ARG_U64, .of = words }
 #define ARG_OPTION(key_, name) { .key = key_, .kind = VERB_ARG_OPTION, .optional = true, .of = name }
+#define ARG_FLAG(key_, name) { .key = key_, .kind = VERB_ARG_FLAG, .optional = true, .of = name }
 #define ARG_LIMIT(key_, name) { .key = key_, .kind = VERB_ARG_LIMIT, .optional = true, .of = name }
 #define ARG_NO_OPTION { .kind = VERB_ARG_OPTION } /* the last: the method has options, and no key gives one */
 #define ARG_IDEMPOTENCY_KEY ARG_OPTION("idempotency-key", "idempotency_key")
