@@ -19,5 +19,9 @@
         W(TYPE_GVT_G, "gvt_g") W(TYPE_MXGPU, "mxgpu")
 DEFINE_ENUM(VgpuImplementation, VGPU_IMPLEMENTATION, VGPU_IMPLEMENTATIONS);
 
+/* Why a type of NVIDIA's SR-IOV boards is listed and can run nowhere here. */
+#define NVIDIA_SRIOV_REASON                                                                                   \
+        "its VMs would need a virtual function that NVIDIA's emulator owns and qemu is not told of, which libxl cannot do"
+
 /* In any case when read. */
 extern const WordTable vgpu_implementation_words;

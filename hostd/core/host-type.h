@@ -48,5 +48,10 @@ HostType *host_types_free(HostType *types, size_t n);
 
 const HostType *host_type_find(const HostType *types, size_t n, const char *identifier);
 
+/* Types that a host lists and no PGPU of it supports: see NVIDIA_SRIOV_REASON. */
+static inline _unused_ bool host_type_is_usable(const HostType *t) {
+        return t->implementation != TYPE_NVIDIA_SRIOV;
+}
+
 /* True when a VGPU of type b may run on a PGPU where one of type a runs: a's list decides. */
 bool host_type_allows_beside(const HostType *a, const HostType *b);

@@ -245,6 +245,11 @@ static int refuse_unknown_type(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu
 static int check_room(OrderCheck *c, const Pgpu *p, const HostType *t, size_t n_placed) {
         PgpuLoad load;
 
+        if (!host_type_is_usable(t))
+                return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                        "VGPU type %s cannot run on PGPU %s: " NVIDIA_SRIOV_REASON
+                        ". Use a passthrough VGPU, or another type.",
+                        t->model_name, PCI_TEXT(&p->address));
         if (!pgpu_supports(p, t->identifier))
                 return refuse_unsupported(c, p, t->identifier, t->model_name);
         if (!pgpu_enables(p, t->identifier))

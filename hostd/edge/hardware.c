@@ -106,13 +106,22 @@ static int merge_type(ScanState *s, const Pgpu *p, HostType *t) {
 }
 
 static int merge_types(ScanState *s, Pgpu *p, HostType *types, size_t n) {
+        size_t n_unusable = 0;
         int r = 0;
 
         for (size_t i = 0; i < n && r >= 0; i++) {
-                r = idset_add(&p->supported, types[i].identifier);
+                if (host_type_is_usable(&types[i]))
+                        r = idset_add(&p->supported, types[i].identifier);
+                else
+                        n_unusable++;
                 if (r >= 0)
                         r = merge_type(s, p, &types[i]);
         }
+        if (n_unusable > 0)
+                problem_report(&s->problems, 0,
+                        "PGPU %s runs none of its %zu VGPU types with SR-IOV (hostVgpuMode): " NVIDIA_SRIOV_REASON
+                        "; pass the whole PGPU through",
+                        PCI_TEXT(&p->address), n_unusable);
         return r;
 }
 

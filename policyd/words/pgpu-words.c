@@ -39,6 +39,8 @@ void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
         case 1:
                 sentence_pgpu(b, p);
                 strbuf_addf(b, " does not support %s", type_label(t));
+                if (t->implementation == TYPE_NVIDIA_SRIOV)
+                        strbuf_add(b, ", and no host can: " NVIDIA_SRIOV_REASON);
                 return;
         default:
                 sentence_pgpu(b, p);

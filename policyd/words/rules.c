@@ -106,6 +106,8 @@ static int check_group_supports(const GpuGroup *group, const VgpuType *type, Ref
                 return 0;
 
         strbuf_addf(&b, "No PGPU of group '%s' supports %s", group->name_label, type_label(type));
+        if (type->implementation == TYPE_NVIDIA_SRIOV)
+                strbuf_add(&b, ", and no host can: " NVIDIA_SRIOV_REASON);
         sentence_objects(&b, "; it has ", &group->supported);
         strbuf_add(&b, ". Take one of its types, or a group whose cards support this one.");
         return refusal_take(ret, ERROR_VGPU_TYPE_NOT_SUPPORTED, &b);
@@ -257,7 +259,8 @@ int rule_host_remove(const Host *h, Refusal *ret) {
 bool type_is_garbage(const Pool *pool, const VgpuType *t) {
         const PtrArray *reservations = &pool->objects[CLASS_RESERVATION];
 
-        if (t->vgpus.n > 0 || t->supported_on.n > 0 || t->n_outsiders > 0)
+        /* A host may list a type that no PGPU of it supports. */
+        if (t->vgpus.n > 0 || t->supported_on.n > 0 || t->n_outsiders > 0 || t->lead)
                 return false;
 
         for (size_t i = 0; i < reservations->n; i++)

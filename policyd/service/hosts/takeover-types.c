@@ -172,7 +172,7 @@ void types_collect(Hosts *hs) {
 
                 if (!type_is_garbage(hs->batch->pool, t))
                         continue;
-                log_info("VGPU type %s (%s) is on no PGPU and no VGPU any more; it is removed.",
+                log_info("VGPU type %s (%s) is on no host, no PGPU and no VGPU any more; it is removed.",
                         t->model_name, t->identifier);
                 object_remove(hs->batch, &t->object);
         }

@@ -9,6 +9,7 @@
 
 #define K100 "0001:nvidia,0ff2,,0fe7,101e"
 #define K140Q "0001:nvidia,0ff2,,0ff7,1037"
+#define A40 "0001:nvidia,2235,,2235,1500"
 #define K200 "0001:nvidia,11bf,,118d,101d"
 #define GVT "0001:gvt-g,041a,80,180,4"
 #define MX "0001:mxgpu,6929,8000000"
@@ -28,7 +29,8 @@ static const HostType types[] = {
                 .type_id = (char *) "14"},
         {TYPE(TYPE_NVIDIA, K100, "GRID K100", 8), .config_file = (char *) "/t/grid_k100.conf",
                 .type_id = (char *) "11"},
-        {TYPE(TYPE_NVIDIA_SRIOV, K140Q, "GRID K140Q", 4), .type_id = (char *) "12"},
+        {TYPE(TYPE_NVIDIA, K140Q, "GRID K140Q", 4), .type_id = (char *) "12"},
+        {TYPE(TYPE_NVIDIA_SRIOV, A40, "NVIDIA A40-8Q", 6), .type_id = (char *) "560"},
         {TYPE(TYPE_GVT_G, GVT, "Intel GVT-g", 7), .low_gm_sz = 128, .high_gm_sz = 384, .fence_sz = 4},
         {TYPE(TYPE_MXGPU, MX, "small", 4), .framebuffer_size = 134217728, .vgpus_per_pgpu = 4},
 };
@@ -365,6 +367,14 @@ static void passthrough_is_alone(void **state) {
                 check_one(&view, k100_on(0x84, "0"), PASS), ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
 }
 
+/* Its emulator would get the physical function, and run eight of them where six fit. */
+static void sriov_types_of_nvidia_start_nowhere(void **state) {
+        HostView view = host_with(NULL, 0);
+        OrderGpu gpu = {.kind = TYPE_NVIDIA, .device = "0", .address = ADDRESS(0x84, 0), .type_id = "560"};
+
+        assert_int_equal(check_one(&view, gpu, "which libxl cannot do"), ERROR_VGPU_TYPE_NOT_SUPPORTED);
+}
+
 static void companions_travel_with_their_pgpu(void **state) {
         HostView view = host_with(NULL, 0);
         OrderGpu both[] = { { .kind = TYPE_PASSTHROUGH, .address = ADDRESS(0x84, 1) }, passthrough_of(0x84) };
@@ -463,6 +473,7 @@ int main(void) {
                 cmocka_unit_test(k1_takes_eight_and_no_ninth),
                 cmocka_unit_test(one_order_counts_against_itself),
                 cmocka_unit_test(passthrough_is_alone),
+                cmocka_unit_test(sriov_types_of_nvidia_start_nowhere),
                 cmocka_unit_test(companions_travel_with_their_pgpu),
                 cmocka_unit_test(devices_have_numbers_of_their_own),
                 cmocka_unit_test(functions_of_the_config_count),
