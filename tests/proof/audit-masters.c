@@ -1,12 +1,14 @@
 /*
- * Two masters of one pool that cannot know of each other
+ * Where a VM may run twice, since nobody can know better
  */
 
 #include "tests/proof/audit-line.h"
 #include "tests/proof/audit-masters.h"
 
 typedef struct Order {
-        Id token, by, lacks; /* ",h0,h3,": the hosts that its master did not have */
+        Id token, host, by;
+        bool declared; /* its host, dead */
+        Id lacks; /* ",h0,h3,": the hosts that its master did not have */
 } Order;
 
 struct MastersAudit {
@@ -30,9 +32,12 @@ MastersAudit *masters_audit_free(MastersAudit *a) {
 
 /* An order may be sent twice: what its master did not have at the first time counts. */
 void masters_audit_line(MastersAudit *a, const char *line) {
-        Id does, token;
+        Id does, token, host;
         Order *o;
 
+        line_value(line, "host", host);
+        for (size_t i = 0; streq(line_word(line, 2, does), "declares-dead") && i < a->orders.n; i++)
+                a->orders.items[i].declared |= streq(a->orders.items[i].host, host);
         if (!streq(line_word(line, 2, does), "takes") || !*line_value(line, "token", token))
                 return;
         for (size_t i = 0; i < a->orders.n; i++)
@@ -40,6 +45,7 @@ void masters_audit_line(MastersAudit *a, const char *line) {
                         return;
         o = ADD(&a->orders);
         memcpy(o->token, token, sizeof(Id));
+        line_word(line, 1, o->host);
         line_value(line, "by", o->by);
         line_value(line, "lacks", o->lacks);
 }
@@ -62,4 +68,10 @@ bool masters_were_blind(const MastersAudit *a, const char *host, const char *tok
         const Order *o = find(a, token), *other = find(a, other_token);
 
         return o && other && !streq(o->by, other->by) && (lacks(o, other_host) || lacks(other, host));
+}
+
+bool masters_declared_dead(const MastersAudit *a, const char *token) {
+        const Order *o = find(a, token);
+
+        return o && o->declared;
 }

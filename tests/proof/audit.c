@@ -37,6 +37,7 @@ typedef struct Vm {
         bool listed;
         bool forgotten; /* the pool may not know it: a database was restored that may be older, or another master starts it */
         bool split; /* two masters that could not know of each other started it */
+        bool declared; /* its host was declared dead while it ran */
         Id power, booking, on;
 } Vm;
 
@@ -177,6 +178,11 @@ static void check_alone(Audit *a, const Piece *new) {
                         continue;
                 if (!streq(p->host, new->host) && masters_were_blind(a->masters, p->host, p->token, new->host, new->token)) {
                         vm_of(a, new->vm)->split = true;
+                        continue;
+                }
+                if (!streq(p->host, new->host) &&
+                        (masters_declared_dead(a->masters, p->token) || masters_declared_dead(a->masters, new->token))) {
+                        vm_of(a, new->vm)->declared = true;
                         continue;
                 }
                 if (!streq(p->host, new->host) || streq(p->what, new->what) || streq(new->what, "domain"))
@@ -361,7 +367,7 @@ static void check_vm(Audit *a, const Vm *vm) {
                 broken(a, "lost", "VM %s was destroyed, or never made", vm->id);
         if (vm->split)
                 return;
-        if (!vm->listed && d && !is_other(a, vm) && !vm->forgotten)
+        if (!vm->listed && d && !is_other(a, vm) && !vm->forgotten && !masters_declared_dead(a->masters, d->token))
                 broken(a, "disagree", "VM %s runs on %s, and the pool does not know it", vm->id, d->host);
         if (vm->listed && d && (!streq(vm->booking, "resident") || !streq(vm->on, d->host)))
                 broken(a, "disagree", "VM %s runs on %s; the pool says %s on %s", vm->id, d->host, vm->booking, vm->on);
@@ -409,7 +415,7 @@ static void on_model(Audit *a, const char *line) {
 static bool is_disputed(Audit *a, const char *what, const char *line) {
         Id of;
 
-        if (*line_value(line, "of", of) && vm_of(a, of)->split && (streq(what, "found=twice") || streq(what, "found=agree")))
+        if (*line_value(line, "of", of) && (vm_of(a, of)->split || vm_of(a, of)->declared) && (streq(what, "found=twice") || streq(what, "found=agree")))
                 return true;
         return a->disputed && (streq(what, "found=capacity") || streq(what, "found=exclusive") || streq(what, "found=passthrough"));
 }

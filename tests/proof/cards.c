@@ -92,18 +92,23 @@ static Pgpu make_pgpu(const Machine *m, unsigned i) {
 }
 
 int cards_scan(Hardware *ret, void *machine) {
-        const Machine *m = machine;
+        Machine *m = machine;
         Hardware h = {
                 .pgpus = calloc(m->n_pgpus, sizeof(Pgpu)),
                 .types = calloc(CARD_TYPES + 1, sizeof(HostType)),
         };
 
         for (unsigned i = 0; i < m->n_pgpus; i++)
+                if (m->cards[i].is_gone || m->cards[i].is_lost || m->cards[i].is_other)
+                        history_strike(&m->count_cards);
+        for (unsigned i = 0; i < m->n_pgpus; i++)
                 if (!m->cards[i].is_gone)
                         h.pgpus[h.n_pgpus++] = make_pgpu(m, i);
         for (size_t k = 0; k < CARD_TYPES; k++)
                 if (!m->lacks_type[k])
                         h.types[h.n_types++] = make_type(&card_types[k]);
+                else
+                        history_strike(&m->count_types);
         if (host_type_make_passthrough(&h.types[h.n_types++]) < 0)
                 return -ENOMEM;
         *ret = h;

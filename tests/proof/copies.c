@@ -7,7 +7,6 @@
 #include "tests/proof/copies.h"
 
 #define MAP_SIZE (1 << 20)
-#define TELLING (5 * SECOND) /* policyd waits three for the hosts' word */
 
 static int skip_answer(const StoreAnswer *answer, void *userdata) {
         return 0;
@@ -65,7 +64,7 @@ void copy_take(Copy *c, World *w) {
         history_add(&w->history, "policyd copied marked=%d", c->marked);
 }
 
-static bool can_be_told(const Copy *c, World *w) {
+bool copy_can_be_told(const Copy *c, World *w) {
         _cleanup_(content_done) Content content = {};
         uint64_t orders;
 
@@ -95,7 +94,7 @@ Uuid copy_pool(const World *w) {
 }
 
 bool copy_restore(const Copy *c, World *w) {
-        if (!c->db || (!c->marked && !can_be_told(c, w)))
+        if (!c->db || (!c->marked && !copy_can_be_told(c, w)))
                 return false;
         world_crash_policyd(w);
         sim_db_fail(w->db, SIM_DB_WORKS, 0, 0);
@@ -103,7 +102,7 @@ bool copy_restore(const Copy *c, World *w) {
         history_add(&w->history, "policyd restored marked=%d", c->marked);
         world_start_policyd(w);
         if (!c->marked)
-                world_run(w, TELLING);
+                world_run(w, COPY_TELLING);
         return true;
 }
 

@@ -9,6 +9,8 @@
 
 #include "tests/proof/world.h"
 
+#define COPY_TELLING (5 * SECOND) /* policyd waits three for the hosts' word */
+
 typedef struct Copy {
         SimDb *db; /* NULL: there is none */
         bool marked;
@@ -16,6 +18,7 @@ typedef struct Copy {
 
 /* Where all hosts are in the pool; it takes the place of the copy before. */
 void copy_take(Copy *c, World *w);
+bool copy_can_be_told(const Copy *c, World *w); /* to be old, by a host */
 /* False: no host could tell. policyd runs then. */
 bool copy_restore(const Copy *c, World *w);
 Uuid copy_pool(const World *w); /* of policyd's database */

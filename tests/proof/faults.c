@@ -4,6 +4,8 @@
 
 #include "tests/proof/faults.h"
 
+#define WITHIN_MAX 12 /* events */
+
 static const char *const fault_words[] = {FAULTS(WORD_NAME)};
 
 const char *fault_to_string(Fault f) {
@@ -14,17 +16,7 @@ static uint64_t later(const Faults *f, uint64_t most) {
         return loop_now(f->world->loop, LOOP_MONOTONIC) + chance_between(&f->world->dice, 1000, most);
 }
 
-/* It counts when it strikes. */
-static bool arm(Faults *f, Fault fault, unsigned i, NetStrike strike) {
-        struct NetWay *way = &f->world->net.ways[i];
-
-        way->strike = strike;
-        way->full = strike == NET_STRIKE_NONE;
-        way->count = &f->n[fault];
-        return false;
-}
-
-static bool change_card(Faults *f, unsigned i) {
+static bool change_card(Faults *f, Fault fault, unsigned i) {
         World *w = f->world;
         Machine *m = &w->machines[i];
         unsigned card = (unsigned) chance_between(&w->dice, 0, m->n_pgpus - 1);
@@ -36,9 +28,10 @@ static bool change_card(Faults *f, unsigned i) {
         else
                 m->cards[card].is_lost = true;
         history_add(&w->history, "%s card=%u is=%s", m->name, card, !m->is_on ? "exchanged" : m->cards[card].is_gone ? "gone" : "lost");
+        m->count_cards = &f->n[fault];
         machine_rescan(m);
         f->machines[i].cards = later(f, 60 * SECOND);
-        return true;
+        return false;
 }
 
 /* One of another model stays, until somebody exchanges it again while the machine is off. */
@@ -50,160 +43,269 @@ static void mend_cards(Machine *m) {
         machine_rescan(m);
 }
 
-static bool change_types(Faults *f, unsigned i) {
+static bool change_types(Faults *f, Fault fault, unsigned i) {
         Machine *m = &f->world->machines[i];
 
         m->lacks_type[chance_between(&f->world->dice, 0, 2)] = true;
+        m->count_types = &f->n[fault];
         machine_rescan(m);
         f->machines[i].types = later(f, 60 * SECOND);
-        return true;
-}
-
-/* Each of these knows its own kinds, and asks the next for the others. */
-
-static bool make_of_store_or_clock(Faults *f, Fault fault, unsigned i) {
-        World *w = f->world;
-        Machine *m = &w->machines[i];
-
-        switch ((int) fault) {
-        case FAULT_COMMIT:
-                sim_db_fail(w->db, SIM_DB_NOT_WRITTEN, -ENOSPC, 0);
-                f->storage = later(f, 3 * SECOND);
-                return true;
-        case FAULT_HOST_COMMIT:
-                machine_fail_commits(m, true);
-                f->machines[i].storage = later(f, 3 * SECOND);
-                return true;
-        case FAULT_DEATH:
-                sim_db_fail(w->db, chance(&w->dice, 500) ? SIM_DB_WRITTEN : SIM_DB_LOST, -EIO, 0);
-                f->storage = later(f, 20 * SECOND);
-                return true;
-        case FAULT_HOST_DEATH:
-                machine_die_in_commit(m);
-                f->machines[i].storage = later(f, 20 * SECOND);
-                return true;
-        case FAULT_CLOCK:
-                sim_loop_set_realtime(w->sim, UINT64_C(1767225600000000) + chance_between(&w->dice, 0, 86400 * SECOND));
-                return true;
-        case FAULT_RESTORE:
-                return copy_restore(&f->copy, w);
-        case FAULT_HOST_CLOCK:
-                machine_set_clock(m, chance_between(&w->dice, 0, 2 * 86400 * SECOND) - 86400 * SECOND);
-                return true;
-        case FAULT_OTHER:
-                if (!other_begin(w, &f->copy))
-                        return false;
-                f->other = later(f, 60 * SECOND);
-                return true;
-        case FAULT_HOST_RESTORE:
-                if (chance(&w->dice, 500) || !machine_restore_store(m)) {
-                        machine_copy_store(m);
-                        return false;
-                }
-                f->machines[i].hostd = later(f, SECOND);
-                return true;
-        }
         return false;
 }
 
-static bool make_of_machine(Faults *f, Fault fault, unsigned i) {
+/* Those that come back with false count later, when they strike. */
+
+/* policyd and its database */
+
+static bool crash_policyd(Faults *f, Fault fault, unsigned i) {
+        if (!f->world->policy)
+                return false;
+        world_crash_policyd(f->world);
+        return true;
+}
+
+static bool crash_policyd_within(Faults *f, Fault fault, unsigned i) {
+        f->world->dies_within = (unsigned) chance_between(&f->world->dice, 1, WITHIN_MAX);
+        f->world->dies_count = &f->n[fault];
+        return false;
+}
+
+static bool fail_commit(Faults *f, Fault fault, unsigned i) {
+        sim_db_fail(f->world->db, SIM_DB_NOT_WRITTEN, -ENOSPC, 0);
+        sim_db_count_fault(f->world->db, &f->n[fault]);
+        f->storage = later(f, 3 * SECOND);
+        return false;
+}
+
+static bool die_in_commit(Faults *f, Fault fault, unsigned i) {
+        World *w = f->world;
+
+        sim_db_fail(w->db, chance(&w->dice, 500) ? SIM_DB_WRITTEN : SIM_DB_LOST, -EIO, 0);
+        sim_db_count_fault(w->db, &f->n[fault]);
+        f->storage = later(f, 20 * SECOND);
+        return false;
+}
+
+static bool set_clock(Faults *f, Fault fault, unsigned i) {
+        sim_loop_set_realtime(f->world->sim, UINT64_C(1767225600000000) + chance_between(&f->world->dice, 0, 86400 * SECOND));
+        return true;
+}
+
+static bool restore(Faults *f, Fault fault, unsigned i) {
+        return copy_restore(&f->copy, f->world);
+}
+
+static bool begin_other(Faults *f, Fault fault, unsigned i) {
+        World *w = f->world;
+
+        if (!other_begin(w, &f->copy, fault == FAULT_OTHER_COPY))
+                return false;
+        w->net.count_other = &f->n[fault];
+        f->other = later(f, 60 * SECOND);
+        return false;
+}
+
+/* A machine */
+
+static bool crash_hostd(Faults *f, Fault fault, unsigned i) {
+        Machine *m = &f->world->machines[i];
+
+        if (m->incarnation == 0)
+                return false;
+        machine_crash_hostd(m);
+        return true;
+}
+
+static bool crash_hostd_within(Faults *f, Fault fault, unsigned i) {
+        (void) machine_kill_within(&f->world->machines[i], (unsigned) chance_between(&f->world->dice, 1, WITHIN_MAX), &f->n[fault]);
+        return false;
+}
+
+static bool kill_program(Faults *f, Fault fault, unsigned i) {
+        return guests_kill_one(&f->world->machines[i]);
+}
+
+static bool make_foreign(Faults *f, Fault fault, unsigned i) {
+        return guests_make_foreign(&f->world->machines[i]);
+}
+
+static bool spoil_record(Faults *f, Fault fault, unsigned i) {
+        return folders_spoil_one(&f->world->machines[i]);
+}
+
+static bool power_off(Faults *f, Fault fault, unsigned i) {
         World *w = f->world;
         Machine *m = &w->machines[i];
 
-        switch ((int) fault) {
-        case FAULT_POLICYD:
-                if (!w->policy)
-                        return false;
-                world_crash_policyd(w);
-                return true;
-        case FAULT_HOSTD:
-                if (m->incarnation == 0)
-                        return false;
-                machine_crash_hostd(m);
-                return true;
-        case FAULT_PROGRAM:
-                return guests_kill_one(m);
-        case FAULT_FOREIGN:
-                return guests_make_foreign(m);
-        case FAULT_SPOIL:
-                return folders_spoil_one(m);
-        case FAULT_POWER:
-                if (!m->is_on)
-                        return false;
-                machine_power_off(m);
-                (void) net_cut(&w->net, m, /* silent= */ chance(&w->dice, 500));
-                f->machines[i].power = later(f, 120 * SECOND);
-                return true;
-        case FAULT_FREEZE:
-                if (!machine_freeze(m))
-                        return false;
-                net_frozen(&w->net, m);
-                f->machines[i].freeze = later(f, chance(&w->dice, 500) ? 10 * SECOND : 180 * SECOND);
-                return true;
-        case FAULT_CARD:
-                return change_card(f, i);
-        case FAULT_TYPES:
-                return change_types(f, i);
-        }
-        return make_of_store_or_clock(f, fault, i);
+        if (!m->is_on)
+                return false;
+        machine_power_off(m);
+        (void) net_cut(&w->net, m, /* silent= */ chance(&w->dice, 500));
+        f->machines[i].power = later(f, 120 * SECOND);
+        return true;
 }
 
-static bool make_of_link(Faults *f, Fault fault, unsigned i) {
+static bool freeze(Faults *f, Fault fault, unsigned i) {
         World *w = f->world;
         Machine *m = &w->machines[i];
 
-        switch ((int) fault) {
-        case FAULT_CUT:
-                return net_cut(&w->net, m, /* silent= */ false);
-        case FAULT_SILENCE:
-                return net_cut(&w->net, m, /* silent= */ true);
-        case FAULT_SLOW:
-                for (unsigned k = 0; k < 2; k++)
-                        w->net.ways[i].delay[k] = chance_between(&w->dice, 1000, 3 * SECOND);
-                f->machines[i].slow = later(f, 20 * SECOND);
-                return true;
-        case FAULT_SLOW_ONE_WAY:
-                w->net.ways[i].delay[chance(&w->dice, 500)] = chance_between(&w->dice, SECOND, 15 * SECOND);
-                f->machines[i].slow = later(f, 20 * SECOND);
-                return true;
-        case FAULT_CLOSED:
-                (void) net_cut(&w->net, m, /* silent= */ chance(&w->dice, 500));
-                w->net.ways[i].closed = true;
-                f->machines[i].closed = later(f, 90 * SECOND);
-                return true;
-        case FAULT_CUT_BEFORE:
-                return arm(f, fault, i, NET_CUT_BEFORE);
-        case FAULT_CUT_AFTER:
-                return arm(f, fault, i, NET_CUT_AFTER);
-        case FAULT_CUT_GREETING:
-                return arm(f, fault, i, NET_CUT_GREETING);
-        case FAULT_NO_ANSWER:
-                return arm(f, fault, i, NET_LOSE_ANSWER);
-        case FAULT_FULL:
-                return arm(f, fault, i, NET_STRIKE_NONE);
-        }
-        return make_of_machine(f, fault, i);
+        if (!machine_freeze(m))
+                return false;
+        net_frozen(&w->net, m);
+        f->machines[i].freeze = later(f, chance(&w->dice, 500) ? 10 * SECOND : 180 * SECOND);
+        return true;
 }
+
+static bool fail_host_commit(Faults *f, Fault fault, unsigned i) {
+        machine_fail_commits(&f->world->machines[i], true);
+        machine_count_commit(&f->world->machines[i], &f->n[fault]);
+        f->machines[i].storage = later(f, 3 * SECOND);
+        return false;
+}
+
+static bool die_in_host_commit(Faults *f, Fault fault, unsigned i) {
+        machine_die_in_commit(&f->world->machines[i]);
+        machine_count_commit(&f->world->machines[i], &f->n[fault]);
+        f->machines[i].storage = later(f, 20 * SECOND);
+        return false;
+}
+
+static bool set_host_clock(Faults *f, Fault fault, unsigned i) {
+        World *w = f->world;
+
+        machine_set_clock(&w->machines[i], chance_between(&w->dice, 0, 2 * 86400 * SECOND) - 86400 * SECOND);
+        return true;
+}
+
+static bool restore_host(Faults *f, Fault fault, unsigned i) {
+        Machine *m = &f->world->machines[i];
+
+        if (chance(&f->world->dice, 500) || !machine_restore_store(m)) {
+                machine_copy_store(m);
+                return false;
+        }
+        f->machines[i].hostd = later(f, SECOND);
+        return true;
+}
+
+/* The link to it */
+
+static bool cut(Faults *f, Fault fault, unsigned i) {
+        return net_cut(&f->world->net, &f->world->machines[i], /* silent= */ fault == FAULT_SILENCE);
+}
+
+static bool slow_link(Faults *f, Fault fault, unsigned i) {
+        World *w = f->world;
+        struct NetWay *way = &w->net.ways[i];
+
+        if (fault == FAULT_SLOW_ONE_WAY)
+                way->delay[chance(&w->dice, 500)] = chance_between(&w->dice, SECOND, 15 * SECOND);
+        for (unsigned k = 0; k < 2 && fault == FAULT_SLOW; k++)
+                way->delay[k] = chance_between(&w->dice, 1000, 3 * SECOND);
+        way->count_slow = &f->n[fault];
+        f->machines[i].slow = later(f, 20 * SECOND);
+        return false;
+}
+
+static bool close_link(Faults *f, Fault fault, unsigned i) {
+        World *w = f->world;
+
+        w->net.ways[i].closed = true;
+        w->net.ways[i].count_closed = &f->n[fault];
+        (void) net_cut(&w->net, &w->machines[i], /* silent= */ chance(&w->dice, 500));
+        f->machines[i].closed = later(f, 90 * SECOND);
+        return false;
+}
+
+/* A person takes a host that is only cut off for a dead one. */
+static bool declare_dead(Faults *f, Fault fault, unsigned i) {
+        World *w = f->world;
+
+        if (w->other || guests_count(&w->machines[i]) == 0)
+                return false;
+        w->net.ways[i].closed = true;
+        (void) net_cut(&w->net, &w->machines[i], /* silent= */ false);
+        f->machines[i].closed = later(f, 90 * SECOND);
+        f->machines[i].declared = later(f, 30 * SECOND);
+        return false;
+}
+
+static bool arm_link(Faults *f, Fault fault, unsigned i) {
+        static const NetStrike strikes[_FAULT_MAX] = {
+                [FAULT_CUT_BEFORE] = NET_CUT_BEFORE,
+                [FAULT_CUT_AFTER] = NET_CUT_AFTER,
+                [FAULT_CUT_GREETING] = NET_CUT_GREETING,
+                [FAULT_NO_ANSWER] = NET_LOSE_ANSWER,
+                [FAULT_FULL] = NET_STRIKE_NONE,
+        };
+        struct NetWay *way = &f->world->net.ways[i];
+
+        way->strike = strikes[fault];
+        way->full = fault == FAULT_FULL;
+        way->count = &f->n[fault];
+        return false;
+}
+
+typedef struct Kind {
+        unsigned weight;
+        bool (*make)(Faults *f, Fault fault, unsigned i);
+} Kind;
+
+static const Kind kinds[_FAULT_MAX] = {
+        [FAULT_CUT] = {20, cut},
+        [FAULT_SILENCE] = {8, cut},
+        [FAULT_SLOW] = {10, slow_link},
+        [FAULT_SLOW_ONE_WAY] = {6, slow_link},
+        [FAULT_CLOSED] = {8, close_link},
+        [FAULT_CUT_BEFORE] = {10, arm_link},
+        [FAULT_CUT_AFTER] = {10, arm_link},
+        [FAULT_CUT_GREETING] = {6, arm_link},
+        [FAULT_NO_ANSWER] = {8, arm_link},
+        [FAULT_FULL] = {6, arm_link},
+        [FAULT_POLICYD] = {10, crash_policyd},
+        [FAULT_POLICYD_WITHIN] = {8, crash_policyd_within},
+        [FAULT_COMMIT] = {5, fail_commit},
+        [FAULT_DEATH] = {8, die_in_commit},
+        [FAULT_CLOCK] = {3, set_clock},
+        [FAULT_RESTORE] = {12, restore},
+        [FAULT_OTHER] = {6, begin_other},
+        [FAULT_OTHER_COPY] = {6, begin_other},
+        [FAULT_HOSTD] = {14, crash_hostd},
+        [FAULT_HOSTD_WITHIN] = {10, crash_hostd_within},
+        [FAULT_PROGRAM] = {20, kill_program},
+        [FAULT_FOREIGN] = {6, make_foreign},
+        [FAULT_SPOIL] = {3, spoil_record},
+        [FAULT_POWER] = {5, power_off},
+        [FAULT_FREEZE] = {8, freeze},
+        [FAULT_HOST_COMMIT] = {12, fail_host_commit},
+        [FAULT_HOST_DEATH] = {12, die_in_host_commit},
+        [FAULT_CARD] = {10, change_card},
+        [FAULT_TYPES] = {6, change_types},
+        [FAULT_HOST_CLOCK] = {4, set_host_clock},
+        [FAULT_HOST_RESTORE] = {12, restore_host},
+        [FAULT_DECLARED] = {8, declare_dead},
+};
 
 void faults_make(Faults *f) {
-        static const unsigned weights[_FAULT_MAX] = {20, 8, 10, 8, 10, 14, 20, 5, 5, 5, 8, 12, 3, 8, 6, 10, 10, 6, 8, 6, 12, 6, 3, 10, 6, 4, 6, 12};
         World *w = f->world;
         unsigned sum = 0, at, i;
         Fault fault = 0;
 
-        for (size_t k = 0; k < _FAULT_MAX; k++)
-                sum += weights[k];
+        for (size_t k = 0; k < _FAULT_MAX; k++) {
+                if (!kinds[k].make) {
+                        fprintf(stderr, "Nothing makes this fault: %s\n", fault_to_string((Fault) k));
+                        abort();
+                }
+                sum += kinds[k].weight;
+        }
         at = (unsigned) chance_between(&w->dice, 0, sum - 1);
-        while (at >= weights[fault])
-                at -= weights[fault++];
+        while (at >= kinds[fault].weight)
+                at -= kinds[fault++].weight;
         i = (unsigned) chance_between(&w->dice, 0, w->n_machines - 1);
         if (chance(&w->dice, 150))
                 copy_take(&f->copy, w);
         history_add(&w->history, "fault %s", fault_to_string(fault));
-        if (make_of_link(f, fault, i)) {
-                f->n[fault]++;
-                w->faults++;
-        }
+        f->n[fault] += kinds[fault].make(f, fault, i);
 }
 
 static bool is_due(uint64_t *at, uint64_t now) {
@@ -245,6 +347,8 @@ static void mend(Faults *f, uint64_t now) {
                 }
                 if (is_due(&f->machines[i].slow, now))
                         net_slow(&w->net, &w->machines[i], 0);
+                if (is_due(&f->machines[i].declared, now) && person_declares_dead(w, i))
+                        f->n[FAULT_DECLARED]++;
                 if (is_due(&f->machines[i].closed, now))
                         w->net.ways[i].closed = false;
                 if (is_due(&f->machines[i].power, now))
@@ -258,6 +362,7 @@ static void mend(Faults *f, uint64_t now) {
         }
         if (is_due(&f->policyd, now))
                 world_start_policyd(w);
+        person_heeds(w);
 }
 
 void faults_mend(Faults *f) {
@@ -276,9 +381,11 @@ void faults_mend_all(Faults *f) {
         World *w = f->world;
 
         f->storage = f->storage ?: 1;
+        w->dies_within = 0;
         for (unsigned i = 0; i < w->n_machines; i++) {
                 w->net.ways[i].strike = NET_STRIKE_NONE;
                 w->net.ways[i].full = false;
+                f->machines[i].declared = 0;
         }
         world_run(w, 0); /* whoever is dying ends */
         mend(f, UINT64_MAX);

@@ -6,6 +6,7 @@
 
 #include "common/base/words.h"
 #include "tests/proof/other.h"
+#include "tests/proof/person.h"
 #include "tests/proof/world.h"
 
 #define FAULTS(W)                                                                                             \
@@ -21,7 +22,12 @@
         W(FAULT_RESTORE, "policyd's database restored") W(FAULT_FOREIGN, "domain of other people")            \
         W(FAULT_SPOIL, "run record spoilt") W(FAULT_CARD, "card gone, lost or exchanged")                       \
         W(FAULT_TYPES, "type file gone") W(FAULT_HOST_CLOCK, "clock of a host jumps")                         \
-        W(FAULT_OTHER, "another master") W(FAULT_HOST_RESTORE, "database of a host restored")
+        W(FAULT_OTHER, "another master, of another pool or of a backup")                                          \
+        W(FAULT_OTHER_COPY, "another master, of a copy of the database that runs")                            \
+        W(FAULT_POLICYD_WITHIN, "policyd crashes between two events of an instant")                           \
+        W(FAULT_HOSTD_WITHIN, "hostd crashes between two events of an instant")                               \
+        W(FAULT_DECLARED, "host declared dead while guests run on it")                                        \
+        W(FAULT_HOST_RESTORE, "database of a host restored")
 DEFINE_ENUM(Fault, FAULT, FAULTS);
 
 typedef struct Faults {
@@ -31,7 +37,7 @@ typedef struct Faults {
         /* When it is mended; 0: it is not broken. */
         uint64_t policyd, storage, other;
         struct {
-                uint64_t hostd, power, freeze, slow, closed, storage, cards, types;
+                uint64_t hostd, power, freeze, slow, closed, storage, cards, types, declared;
         } machines[MACHINES_MAX];
 } Faults;
 

@@ -36,3 +36,9 @@ void history_add(History *h, const char *format, ...) {
         if (h->heard)
                 h->heard(line, h->userdata);
 }
+
+void history_strike(uint64_t **count) {
+        if (*count)
+                (**count)++;
+        *count = NULL;
+}

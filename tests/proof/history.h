@@ -20,4 +20,7 @@ typedef struct History {
         void *userdata;
 } History;
 
+/* A fault that was prepared takes effect: it counts, once. NULL: none was. */
+void history_strike(uint64_t **count);
+
 void history_add(History *h, const char *format, ...) _printf_(2, 3);

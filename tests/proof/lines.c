@@ -238,9 +238,10 @@ static void on_timer(void *userdata) {
         if (line->state == LINE_RETRYING) {
                 line->state = LINE_DIALING;
                 wait_for(line, chance_between(net->dice, MS, 50 * MS));
-        } else if (line->state == LINE_DIALING && (!line->machine->is_on || net->ways[line->machine->number].closed))
+        } else if (line->state == LINE_DIALING && (!line->machine->is_on || net->ways[line->machine->number].closed)) {
+                history_strike(&net->ways[line->machine->number].count_closed);
                 line_lose(line, "The host's bus cannot be reached: Connection refused.");
-        else if (line->state == LINE_DIALING) {
+        } else if (line->state == LINE_DIALING) {
                 line->connection = ++net->connections;
                 say_hello(line);
         } else
@@ -402,6 +403,8 @@ static void on_claimed(HostLink *line, const Message *m) {
         line->state = LINE_CLAIMED;
         line->retry_delay = 0;
         line_watch(line);
+        if (line->is_other)
+                history_strike(&line->net->count_other);
         say(line, "claimed");
         p = pin(line);
         if (line->net->claimed && !line->is_other)

@@ -349,6 +349,18 @@ void machine_fail_commits(Machine *m, bool fail) {
         sim_db_fail(m->inside->db, fail ? SIM_DB_NOT_WRITTEN : SIM_DB_WORKS, -ENOSPC, 0);
 }
 
+void machine_count_commit(Machine *m, uint64_t *count) {
+        sim_db_count_fault(m->inside->db, count);
+}
+
+bool machine_kill_within(Machine *m, unsigned n, uint64_t *count) {
+        if (!m->inside->hostd)
+                return false;
+        m->inside->hostd_loop.within_left = n;
+        m->inside->hostd_loop.count = count;
+        return true;
+}
+
 void machine_done(Machine *m) {
         end_hostd(m, /* by_itself= */ false);
         if (m->inside->systemd)

@@ -56,6 +56,7 @@ struct Machine {
                 bool is_other; /* of another model, which has no types */
         } cards[PGPUS_MAX];
         bool lacks_type[8];   /* type files that are gone */
+        uint64_t *count_cards, *count_types; /* once hostd looks and finds it so */
         uint64_t clock_ahead; /* µs, wraps around */
         unsigned boots;
         bool is_frozen;       /* the process of hostd is stopped; guests run on */
@@ -84,6 +85,8 @@ bool machine_restore_store(Machine *m); /* from that copy, if there is one; host
 void machine_rescan(Machine *m); /* hostd looks at cards and type files again */
 void machine_set_clock(Machine *m, uint64_t ahead);
 void machine_fail_commits(Machine *m, bool fail); /* of hostd: its disk is full */
+void machine_count_commit(Machine *m, uint64_t *count); /* adds one with the next that fails */
+bool machine_kill_within(Machine *m, unsigned n, uint64_t *count); /* hostd, before the n-th event that follows another in its instant */
 
 bool guests_make_foreign(Machine *m); /* a domain of other people takes a GPU */
 bool folders_spoil_one(Machine *m);   /* what a program has written, by chance */

@@ -44,8 +44,10 @@ static void on_line(const char *line, void *userdata) {
 
 /* In steps: policyd is started again after each, if another master ended it. */
 static void rest(World *w) {
-        for (int i = 0; i < 20; i++)
+        for (int i = 0; i < 20; i++) {
                 world_run(w, QUIET / 20);
+                person_heeds(w);
+        }
 }
 
 static void play(World *w, Work *work, Mirror *mirror, Coverage *coverage, Faults *f, const Options *o) {

@@ -138,6 +138,8 @@ void message_send(Message *m) {
         uint64_t at = loop_now(m->net->loop, LOOP_MONOTONIC) + chance_between(d, 50, 2000) +
                 chance_between(d, 0, way_of(m)->delay[to_host]);
 
+        if (way_of(m)->delay[to_host] > 0)
+                history_strike(&way_of(m)->count_slow);
         for (const Message *o = m->net->messages; o; o = o->next)
                 if (is_beside(o, m->connection, to_host))
                         at = MAX_OF(at, o->at + 1);

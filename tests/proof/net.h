@@ -34,11 +34,13 @@ typedef struct Net {
         Message *messages;
         bool dead; /* policyd died in this turn of the loop: what it sends now it does not send */
         uint64_t connections, calls, serials;
+        uint64_t *count_other; /* of the first claim by another policyd; or NULL */
         void (*claimed)(const Machine *m, const Inventory *inventory, void *userdata); /* before policyd takes it over; or NULL */
         void *claimed_userdata;
         struct NetWay {
                 uint64_t delay[2]; /* up to which each message is later: to policyd, to the host */
                 bool closed;       /* nothing can connect */
+                uint64_t *count_slow, *count_closed; /* of a message that is later, of a connection that cannot be made */
                 NetStrike strike;  /* what the next message of its kind meets */
                 bool full;         /* the next call or claim cannot be sent */
                 uint64_t *count;   /* of strikes, and of what could not be sent */

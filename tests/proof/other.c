@@ -49,11 +49,11 @@ static void add_hosts(World *w) {
         }
 }
 
-bool other_begin(World *w, const Copy *copy) {
+bool other_begin(World *w, const Copy *copy, bool plain) {
         PolicyOptions options = w->options;
-        bool copied = copy->db && copy->marked;
+        bool copied = copy->db && copy->marked != plain;
 
-        if (w->other)
+        if (w->other || (plain && !(copied && copy_can_be_told(copy, w))))
                 return false;
         if (copied)
                 w->other_db = sim_db_copy(copy->db);
@@ -61,11 +61,13 @@ bool other_begin(World *w, const Copy *copy) {
                 abort();
         options.links = &w->net.other_links;
         options.database = sim_db_source(w->other_db);
-        history_add(&w->history, "other starts copied=%d", copied);
+        history_add(&w->history, "other starts copied=%d marked=%d", copied, copied && copy->marked);
         if (policy_new(&options, &listener, w, &w->other) < 0 || policy_start(w->other) < 0)
                 abort();
         if (!copied)
                 add_hosts(w);
+        if (plain)
+                world_run(w, COPY_TELLING);
         return true;
 }
 

@@ -2,6 +2,7 @@
  * The loop of one process, on the loop of all
  */
 
+#include "tests/proof/history.h"
 #include "tests/proof/process-loop.h"
 
 struct ProcessTimer {
@@ -62,6 +63,10 @@ static void forget(ProcessTimer *t) {
         t->rang = false;
 }
 
+static bool is_within(const ProcessLoop *p) {
+        return p->called > 0 && p->called == loop_now(p->all, LOOP_MONOTONIC);
+}
+
 static void ring(void *userdata) {
         ProcessTimer *t = userdata;
         ProcessLoop *p = of(t->timer.loop);
@@ -73,6 +78,11 @@ static void ring(void *userdata) {
         t->timer.at = LOOP_NEVER;
         if (!p->is_over && p->calls_left > 0 && --p->calls_left == 0)
                 end(p, PROCESS_KILLED);
+        if (!p->is_over && p->within_left > 0 && is_within(p) && --p->within_left == 0) {
+                history_strike(&p->count);
+                end(p, PROCESS_KILLED);
+        }
+        p->called = loop_now(p->all, LOOP_MONOTONIC);
         if (!p->is_over)
                 t->timer.call(t->timer.userdata);
 }

@@ -20,6 +20,9 @@ typedef struct ProcessLoop {
 
         uint64_t ahead; /* µs, wraps around: its wall clock before that of all */
         uint64_t calls_left; /* then it is killed; 0: by nothing */
+        unsigned within_left; /* the same; only calls that follow another in the same instant */
+        uint64_t *count;      /* one more is added then */
+        uint64_t called;      /* when, last */
         bool is_frozen;
         ProcessTimer *first, *last; /* that rang meanwhile */
         bool is_over;

@@ -181,10 +181,19 @@ bool world_turn(World *w) {
         return turned;
 }
 
+/* Between two events of one instant. */
+static void look_who_dies(World *w) {
+        if (!w->policy || w->dies_within == 0 || !sim_loop_is_due(w->sim) || --w->dies_within > 0)
+                return;
+        history_strike(&w->dies_count);
+        world_crash_policyd(w);
+}
+
 static void settle(World *w) {
         unsigned turns = 0;
 
         while (world_turn(w)) {
+                look_who_dies(w);
                 if (++turns == TURNS_MAX) {
                         fprintf(stderr, "The pool does not come to rest.\n");
                         abort();

@@ -31,13 +31,16 @@ typedef struct World {
         bool crashing;    /* what it tells now nobody hears */
         bool undecided;   /* its last commit may be on disk or not: it ends with this turn */
         bool stale;       /* it said that another one commands */
+        unsigned dies_within; /* policyd: before the n-th event that follows another in the same instant */
+        uint64_t *dies_count; /* one more is added then */
         Policy *other;    /* another policyd that dials the same hosts; NULL: there is none */
         SimDb *other_db;
         bool other_stale;
         Net net;
         Machine machines[MACHINES_MAX];
         unsigned n_machines;
-        uint64_t calls, faults;
+        uint64_t calls;
+        bool declared; /* a host dead, and it was not */
         const WorldWatcher *watcher; /* or NULL */
         void *watcher_userdata;
 } World;

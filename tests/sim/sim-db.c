@@ -28,6 +28,7 @@ struct SimDb {
         SimDbFault fault;
         int error;
         unsigned n_before_fault;
+        uint64_t *count; /* of faults; or NULL */
         void (*undecided)(void *userdata);
         void *userdata;
 };
@@ -135,6 +136,9 @@ static int take_fault(SimDb *s) {
                 s->n_before_fault--;
                 return 0;
         }
+        if (s->count)
+                (*s->count)++;
+        s->count = NULL;
         return s->error;
 }
 
@@ -317,6 +321,12 @@ void sim_db_fail(SimDb *s, SimDbFault fault, int error, unsigned n) {
         s->fault = fault;
         s->error = error;
         s->n_before_fault = n;
+        if (fault == SIM_DB_WORKS)
+                s->count = NULL;
+}
+
+void sim_db_count_fault(SimDb *s, uint64_t *count) {
+        s->count = count;
 }
 
 void sim_db_on_undecided(SimDb *s, void (*undecided)(void *userdata), void *userdata) {

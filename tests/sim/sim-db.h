@@ -25,6 +25,8 @@ typedef enum SimDbFault {
 } SimDbFault;
 /* Of the commits that change anything; the next n of them go well. */
 void sim_db_fail(SimDb *s, SimDbFault fault, int error, unsigned n);
+/* Adds one with the next commit that fails so, and no more; forgotten when commits work again. */
+void sim_db_count_fault(SimDb *s, uint64_t *count);
 /* Called after a commit that failed and has written, or in which the process ends. A daemon ends there and answers nobody
  * (DbOptions.undecided); here it goes on to the end of its turn, on a database that is cut off, and must not be heard any more; the
  * next one finds a database that works. NULL: such a commit only fails. */

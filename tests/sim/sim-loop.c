@@ -162,6 +162,12 @@ static SimTimer *find_next(const SimLoop *s) {
         return s->exited ? NULL : next;
 }
 
+bool sim_loop_is_due(const SimLoop *s) {
+        const SimTimer *next = find_next(s);
+
+        return next && due(s, next) <= s->now;
+}
+
 bool sim_loop_turn(SimLoop *s) {
         SimTimer *next = find_next(s);
 

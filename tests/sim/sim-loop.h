@@ -20,6 +20,7 @@ Loop *sim_loop_of(SimLoop *s);
 void sim_loop_set_realtime(SimLoop *s, uint64_t usec);
 /* Calls what is due now and goes first; false where nothing is due, as after loop_exit(). */
 bool sim_loop_turn(SimLoop *s);
+bool sim_loop_is_due(const SimLoop *s); /* whether there is such a one */
 /* Time passes until the next timer, or until then (LOOP_MONOTONIC) where that comes first; false where it has come. */
 bool sim_loop_pass(SimLoop *s, uint64_t until);
 /* Turns until nothing is due; the same while the given time passes; or until one more timer was called. */
