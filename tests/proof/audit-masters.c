@@ -11,8 +11,14 @@ typedef struct Order {
         Id lacks; /* ",h0,h3,": the hosts that its master did not have */
 } Order;
 
+typedef struct HostId {
+        Id id;
+} HostId;
+
 struct MastersAudit {
         LIST(Order) orders;
+        LIST(HostId) hosts; /* of the pool, as it was listed last */
+        bool listed;        /* all of it */
 };
 
 MastersAudit *masters_audit_new(void) {
@@ -24,10 +30,24 @@ MastersAudit *masters_audit_new(void) {
 }
 
 MastersAudit *masters_audit_free(MastersAudit *a) {
-        if (a)
-                free(a->orders.items);
+        if (!a)
+                return NULL;
+        free(a->orders.items);
+        free(a->hosts.items);
         free(a);
         return NULL;
+}
+
+static void on_model(MastersAudit *a, const char *line) {
+        Id id, word;
+
+        if (*line_value(line, "host", id)) {
+                if (a->listed)
+                        a->hosts.n = 0;
+                a->listed = false;
+                memcpy(ADD(&a->hosts)->id, id, sizeof(Id));
+        }
+        a->listed |= streq(line_word(line, 2, word), "end");
 }
 
 /* An order may be sent twice: what its master did not have at the first time counts. */
@@ -35,6 +55,8 @@ void masters_audit_line(MastersAudit *a, const char *line) {
         Id does, token, host;
         Order *o;
 
+        if (streq(line_word(line, 1, does), "model"))
+                on_model(a, line);
         line_value(line, "host", host);
         for (size_t i = 0; streq(line_word(line, 2, does), "declares-dead") && i < a->orders.n; i++)
                 a->orders.items[i].declared |= streq(a->orders.items[i].host, host);
@@ -73,5 +95,14 @@ bool masters_were_blind(const MastersAudit *a, const char *host, const char *tok
 bool masters_declared_dead(const MastersAudit *a, const char *token) {
         const Order *o = find(a, token);
 
+        return o && o->declared;
+}
+
+bool masters_lost_sight(const MastersAudit *a, const char *token) {
+        const Order *o = find(a, token);
+
+        for (size_t i = 0; o && i < a->hosts.n; i++)
+                if (streq(a->hosts.items[i].id, o->host))
+                        return false;
         return o && o->declared;
 }

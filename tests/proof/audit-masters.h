@@ -9,7 +9,8 @@
  * of these did not have the host of the other order when it gave its own.
  *
  * A host that a person declared dead while its guests ran. The pool believes that, and starts them elsewhere. What is excused are the
- * orders that this host had taken before; the pool must say so, and the person ends one of the two (tests/proof/person.c).
+ * orders that this host had taken before; the pool must say so, and the person ends one of the two (tests/proof/person.c). Where
+ * the person has removed the host as well, the pool knows nothing of what runs there.
  */
 
 #include <stdbool.h>
@@ -23,3 +24,5 @@ void masters_audit_line(MastersAudit *a, const char *line);
 bool masters_were_blind(const MastersAudit *a, const char *host, const char *token, const char *other_host, const char *other_token);
 /* Of an order: its host was declared dead after it had taken it. */
 bool masters_declared_dead(const MastersAudit *a, const char *token);
+/* And the pool, as it was listed last, does not have that host any more. */
+bool masters_lost_sight(const MastersAudit *a, const char *token);

@@ -359,7 +359,7 @@ static void check_vm(Audit *a, const Vm *vm) {
         const Piece *d = NULL;
 
         for (size_t i = 0; i < a->pieces.n && !d; i++)
-                if (streq(a->pieces.items[i].vm, vm->id))
+                if (streq(a->pieces.items[i].vm, vm->id) && !masters_lost_sight(a->masters, a->pieces.items[i].token))
                         d = &a->pieces.items[i];
         if (vm->known == KNOWN_THERE && !vm->listed)
                 broken(a, "lost", "VM %s was created", vm->id);

@@ -77,7 +77,15 @@ static void on_emulator_end(Process *p) {
 }
 
 static void die_now(void *userdata) {
-        process_end(((Emulator *) userdata)->process, 1);
+        Emulator *e = userdata;
+
+        machine_count(e->machine, TROUBLE_EMULATOR_ENDS, &e->vm);
+        process_end(e->process, 1);
+}
+
+static void count_fate(const Emulator *e, Fate fate, Trouble t) {
+        if (e->fate == fate)
+                machine_count(e->machine, t, &e->vm);
 }
 
 static void on_emulator_runs(void *userdata) {
@@ -85,6 +93,8 @@ static void on_emulator_runs(void *userdata) {
         Emulator *e = userdata;
         uint64_t late = chance_between(e->machine->dice, 10 * MS, 60 * SECOND);
 
+        count_fate(e, FATE_NEVER_RUNS, TROUBLE_EMULATOR_HANGS);
+        count_fate(e, FATE_FAIL, TROUBLE_EMULATOR_FAILS);
         if (d && e->fate != FATE_NEVER_RUNS)
                 xen_set_emulator(d, e->fate == FATE_FAIL ? "error" : "running");
         if (e->fate == FATE_DIE_LATE)
@@ -97,9 +107,10 @@ static void on_emulator_up(void *userdata) {
         if (e->process->is_dying)
                 return;
         if (e->fate == FATE_DIE_EARLY) {
-                process_end(e->process, 1);
+                die_now(e);
                 return;
         }
+        count_fate(e, FATE_HANG, TROUBLE_EMULATOR_HANGS);
         if (e->fate == FATE_HANG)
                 return;
         e->is_up = true;
@@ -161,7 +172,10 @@ static void fail(DeviceModel *dm, const char *error) {
 }
 
 static void qemu_dies(void *userdata) {
-        process_end(((DeviceModel *) userdata)->process, 1);
+        DeviceModel *dm = userdata;
+
+        machine_count(dm->machine, TROUBLE_QEMU_ENDS, &dm->vm);
+        process_end(dm->process, 1);
 }
 
 static void on_qemu_up(void *userdata) {
@@ -182,10 +196,13 @@ static void become_qemu(DeviceModel *dm) {
                 return;
         }
         if (dm->fate == FATE_FAIL) {
+                machine_count(m, TROUBLE_QEMU_FAILS, &dm->vm);
                 fail(dm, "Cannot execute qemu.");
                 return;
         }
         dm->is_qemu = true;
+        if (dm->fate == FATE_HANG)
+                machine_count(m, TROUBLE_QEMU_HANGS, &dm->vm);
         say_start(dm->process, "qemu", &dm->vm, &dm->token, "");
         if (dm->fate == FATE_DIE_EARLY)
                 after(m, &dm->step, soon_or_late(m, MS, 300 * MS), qemu_dies, dm);
@@ -253,4 +270,27 @@ int device_model_start(XenDomain *d, const char *folder, ProcessId *ret) {
         *ret = dm->process->id;
         after(d->machine, &dm->step, soon_or_late(d->machine, MS, 30 * MS), begin, dm);
         return 0;
+}
+
+static bool is_one(const Process *p, bool emulator) {
+        if (emulator || p->ended != on_device_model_end)
+                return emulator && p->ended == on_emulator_end;
+        return ((const DeviceModel *) p->owner)->is_qemu;
+}
+
+bool guests_kill_process(Machine *m, bool emulator) {
+        size_t n = 0, k;
+        Process *p;
+
+        for (p = m->inside->processes; p; p = p->next)
+                n += is_one(p, emulator) && !p->is_dying;
+        if (n == 0)
+                return false;
+        k = chance_between(m->dice, 1, n);
+        for (p = m->inside->processes; k > 0; p = k > 0 ? p->next : p)
+                k -= is_one(p, emulator) && !p->is_dying;
+        machine_count(m, emulator ? TROUBLE_EMULATOR_ENDS : TROUBLE_QEMU_ENDS,
+                emulator ? &((const Emulator *) p->owner)->vm : &((const DeviceModel *) p->owner)->vm);
+        process_kill(p);
+        return true;
 }

@@ -148,6 +148,7 @@ static void end_guest(void *userdata) {
 
         if (d->state != GUEST_RUNNING)
                 return;
+        machine_count(d->machine, end == GUEST_CRASH || end == GUEST_WATCHDOG ? TROUBLE_GUEST_FAILS : TROUBLE_GUEST_ENDS, &d->vm);
         history_add(d->machine->history, "%s guest vm=%s ends=%d", d->machine->name, UUID_TEXT(&d->vm), (int) end);
         if (end != GUEST_GONE)
                 xen_set_state(d, end);
@@ -218,11 +219,20 @@ static uint32_t domid(Hypervisor *hypervisor) {
         return h->domid;
 }
 
+/* Whether the hypervisor refuses something now. */
+static bool refuses(XenHandle *h, unsigned per_thousand) {
+        bool does = trouble(h->machine, per_thousand);
+
+        if (does)
+                machine_count(h->machine, TROUBLE_HYPERVISOR_FAILS, &h->program->vm);
+        return does;
+}
+
 static int find(Hypervisor *hypervisor, const Uuid *vm, GuestState *ret) {
         XenHandle *h = of(hypervisor);
         const XenDomain *d = find_vm(h->machine, vm);
 
-        if (trouble(h->machine, 5))
+        if (refuses(h, 5))
                 return -EIO;
         h->vm = *vm;
         if (!d)
@@ -248,7 +258,7 @@ static int check_memory(Hypervisor *h, struct json_object *config, char **ret_er
         struct json_object *b_info = NULL;
 
         (void) json_object_object_get_ex(config, "b_info", &b_info);
-        if (trouble(m, 5))
+        if (refuses(of(h), 5))
                 return -EIO;
         if (guests_memory(m) + number_of(b_info, "max_memkb") * 1024 <= MACHINE_MEMORY)
                 return 0;
@@ -282,7 +292,7 @@ static void spawn_device_model(void *userdata) {
                 finish(h, -EIO, "The domain is gone.");
                 return;
         }
-        if (trouble(h->machine, 15)) {
+        if (refuses(h, 15)) {
                 finish(h, -EIO, "The domain cannot be built.");
                 return;
         }
@@ -295,7 +305,7 @@ static void make(void *userdata) {
         XenHandle *h = userdata;
         XenDomain *d;
 
-        if (trouble(h->machine, 15)) {
+        if (refuses(h, 15)) {
                 finish(h, chance(h->machine->dice, 500) ? -ENOSPC : -EIO, "The domain cannot be made.");
                 return;
         }
@@ -356,7 +366,7 @@ static void unpause_now(void *userdata) {
         XenHandle *h = userdata;
         XenDomain *d = xen_find(h->machine, h->domid);
 
-        if (!d || trouble(h->machine, 15)) {
+        if (!d || refuses(h, 15)) {
                 long_operation_end(&h->unpausing, h->hypervisor.loop, -EIO, strdup("The domain could not be unpaused."));
                 return;
         }
@@ -390,6 +400,8 @@ static int ask_shutdown(Hypervisor *hypervisor) {
 
         if (!d)
                 return -EIO;
+        if (slow)
+                machine_count(d->machine, TROUBLE_GUEST_HANGS, &d->vm);
         live(d, slow ? 300 * SECOND : chance_between(h->machine->dice, 100 * MS, 20 * SECOND), obey);
         return slow && chance(h->machine->dice, 300) ? -EIO : 0;
 }
@@ -417,7 +429,7 @@ static void look(void *userdata) {
 static int watch(Hypervisor *hypervisor, GuestChanged changed, void *userdata) {
         XenHandle *h = of(hypervisor);
 
-        if (trouble(h->machine, 3))
+        if (refuses(h, 3))
                 return -EIO;
         h->changed = changed;
         h->changed_userdata = userdata;
@@ -441,7 +453,7 @@ static void look_at_emulator(void *userdata) {
 static int watch_emulator(Hypervisor *hypervisor, EmulatorChanged changed, void *userdata) {
         XenHandle *h = of(hypervisor);
 
-        if (trouble(h->machine, 3))
+        if (refuses(h, 3))
                 return -EIO;
         h->emulator_changed = changed;
         h->emulator_userdata = userdata;
@@ -460,7 +472,7 @@ static void destroy_now(void *userdata) {
         XenDomain *d = xen_find(h->machine, domid(&h->hypervisor));
         Process *p = d ? process_find(h->machine, &d->device_model) : NULL;
 
-        if (d && trouble(h->machine, 100)) {
+        if (d && refuses(h, 100)) {
                 finish(h, -EIO, "It is held.");
                 return;
         }
@@ -487,7 +499,7 @@ static int destroy(Hypervisor *hypervisor, HypervisorDone done, void *userdata) 
 static void give_back_now(void *userdata) {
         XenHandle *h = userdata;
 
-        if (trouble(h->machine, 100))
+        if (refuses(h, 100))
                 finish(h, -EIO, "The driver does not take it back.");
         else
                 finish(h, 0, "");
@@ -555,6 +567,21 @@ int guests_each_domain(const Machine *m, HostDomainVisitor visitor, void *userda
                             },
                         userdata);
         return r;
+}
+
+bool guests_end_one(Machine *m) {
+        size_t n = 0, k;
+        XenDomain *d;
+
+        for (d = m->inside->domains; d; d = d->next)
+                n += !d->is_foreign && d->state == GUEST_RUNNING;
+        if (n == 0)
+                return false;
+        k = chance_between(m->dice, 1, n);
+        for (d = m->inside->domains; k > 0; d = k > 0 ? d->next : d)
+                k -= !d->is_foreign && d->state == GUEST_RUNNING;
+        end_guest(d);
+        return true;
 }
 
 size_t guests_count(const Machine *m) {

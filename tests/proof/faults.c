@@ -125,6 +125,19 @@ static bool kill_program(Faults *f, Fault fault, unsigned i) {
         return guests_kill_one(&f->world->machines[i]);
 }
 
+static bool kill_guest_process(Faults *f, Fault fault, unsigned i) {
+        World *w = f->world;
+
+        for (unsigned k = 0; k < w->n_machines; k++)
+                if (guests_kill_process(&w->machines[(i + k) % w->n_machines], fault == FAULT_EMULATOR))
+                        return true;
+        return false;
+}
+
+static bool end_guest(Faults *f, Fault fault, unsigned i) {
+        return guests_end_one(&f->world->machines[i]);
+}
+
 static bool make_foreign(Faults *f, Fault fault, unsigned i) {
         return guests_make_foreign(&f->world->machines[i]);
 }
@@ -273,6 +286,9 @@ static const Kind kinds[_FAULT_MAX] = {
         [FAULT_HOSTD] = {14, crash_hostd},
         [FAULT_HOSTD_WITHIN] = {10, crash_hostd_within},
         [FAULT_PROGRAM] = {20, kill_program},
+        [FAULT_EMULATOR] = {12, kill_guest_process},
+        [FAULT_QEMU] = {12, kill_guest_process},
+        [FAULT_GUEST] = {8, end_guest},
         [FAULT_FOREIGN] = {6, make_foreign},
         [FAULT_SPOIL] = {3, spoil_record},
         [FAULT_POWER] = {5, power_off},

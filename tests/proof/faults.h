@@ -26,6 +26,7 @@
         W(FAULT_OTHER_COPY, "another master, of a copy of the database that runs")                            \
         W(FAULT_POLICYD_WITHIN, "policyd crashes between two events of an instant")                           \
         W(FAULT_HOSTD_WITHIN, "hostd crashes between two events of an instant")                               \
+        W(FAULT_EMULATOR, "emulator killed") W(FAULT_QEMU, "qemu killed") W(FAULT_GUEST, "guest ends by itself") \
         W(FAULT_DECLARED, "host declared dead while guests run on it")                                        \
         W(FAULT_HOST_RESTORE, "database of a host restored")
 DEFINE_ENUM(Fault, FAULT, FAULTS);

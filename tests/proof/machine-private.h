@@ -60,6 +60,7 @@ void hostd_watch_phases(Machine *m);
 
 /* In trouble only: whether something goes wrong now. */
 bool trouble(const Machine *m, unsigned per_thousand);
+void machine_count(Machine *m, Trouble t, const Uuid *vm_or_null); /* troubles.c */
 uint64_t soon_or_late(const Machine *m, uint64_t least, uint64_t most); /* µs; ten times that now and then */
 
 /*

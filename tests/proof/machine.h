@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "tests/proof/history.h"
+#include "tests/proof/troubles.h"
 #include "tests/sim/dice.h"
 
 #define PGPUS_MAX 3
@@ -59,6 +60,7 @@ struct Machine {
         uint64_t *count_cards, *count_types; /* once hostd looks and finds it so */
         uint64_t clock_ahead; /* µs, wraps around */
         unsigned boots;
+        TroubleCount troubles;
         bool is_frozen;       /* the process of hostd is stopped; guests run on */
         uint64_t incarnation; /* of hostd; 0: it does not run */
         uint64_t incarnations;
@@ -88,6 +90,8 @@ void machine_fail_commits(Machine *m, bool fail); /* of hostd: its disk is full 
 void machine_count_commit(Machine *m, uint64_t *count); /* adds one with the next that fails */
 bool machine_kill_within(Machine *m, unsigned n, uint64_t *count); /* hostd, before the n-th event that follows another in its instant */
 
+bool guests_kill_process(Machine *m, bool emulator); /* an emulator or a qemu, by chance */
+bool guests_end_one(Machine *m); /* a guest, however it does */
 bool guests_make_foreign(Machine *m); /* a domain of other people takes a GPU */
 bool folders_spoil_one(Machine *m);   /* what a program has written, by chance */
 bool guests_kill_one(Machine *m); /* a program that runs, by chance */

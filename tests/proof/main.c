@@ -113,6 +113,8 @@ static uint64_t prove(const Options *o, uint64_t seed, bool again, Totals *t) {
                 t->broken += audit_broken(audit);
                 for (size_t i = 0; i < _FAULT_MAX; i++)
                         t->faults[i] += f.n[i];
+                for (unsigned i = 0; i < w->n_machines; i++)
+                        trouble_count_add(&t->troubles, &w->machines[i].troubles);
         }
         mirror_free(mirror);
         faults_done(&f);

@@ -181,8 +181,10 @@ static int start_helper(Processes *p, const HelperWork *work, HelperDone done, v
         uint64_t lasts = soon_or_late(m, 10 * MS, 3 * SECOND);
         HelperProcess *h;
 
-        if (trouble(m, 20))
+        if (trouble(m, 20)) {
+                machine_count(m, TROUBLE_HELPER_FAILS, &program->vm);
                 return -EAGAIN;
+        }
         h = calloc(1, sizeof(*h));
         if (!h)
                 return -ENOMEM;
@@ -191,6 +193,8 @@ static int start_helper(Processes *p, const HelperWork *work, HelperDone done, v
                 h->result = -ETIMEDOUT;
                 lasts = MIN_OF(work->timeout, 100 * SECOND);
         }
+        if (h->result < 0)
+                machine_count(m, h->result == -EIO ? TROUBLE_HELPER_FAILS : TROUBLE_HELPER_HANGS, &program->vm);
         history_add(m->history, "%s helper vm=%s does=%s", m->name, UUID_TEXT(&program->vm), work->arguments.items[0]);
         *ret = h;
         return loop_call_in(&program->loop.loop, &h->timer, lasts, on_helped, h);

@@ -36,6 +36,26 @@ static void print_faults(const Totals *t, double seconds) {
                 printf("    %-70s %" PRIu64 "\n", fault_to_string((Fault) i), t->faults[i]);
 }
 
+static void print_troubles(const TroubleCount *c) {
+        printf("troubles of emulators, guests and what they stand on, and the stage of the VM's program then:\n");
+        for (Trouble t = 0; t < _TROUBLE_MAX; t++) {
+                printf("    %-70s %" PRIu64, trouble_to_string(t), trouble_count_of(c, t));
+                trouble_count_print(c, t);
+                printf("\n");
+        }
+}
+
+/* Kinds that never came. */
+static size_t count_missing(const Totals *t) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < _FAULT_MAX; i++)
+                n += t->faults[i] == 0;
+        for (Trouble k = 0; k < _TROUBLE_MAX; k++)
+                n += trouble_count_of(&t->troubles, k) == 0;
+        return n;
+}
+
 static size_t print_methods(const Totals *t, bool whole) {
         size_t n = work_n_methods(), n_missing = 0, n_elsewhere = 0;
 
@@ -66,8 +86,10 @@ size_t report(const Totals *t, double seconds, bool whole) {
         print_rate("events", t->lines, seconds);
         print_rate("calls", t->calls, seconds);
         print_faults(t, seconds);
+        print_troubles(&t->troubles);
+        n_missing += whole ? count_missing(t) : 0;
         if (whole)
-                printf("methods, states and errors that nobody reached: %zu\n", n_missing);
+                printf("methods, states, errors and faults that nobody reached: %zu\n", n_missing);
         printf("histories that differ when played again: %" PRIu64 "\nbroken: %" PRIu64 "\n", t->changed, t->broken);
         return n_missing;
 }

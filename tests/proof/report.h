@@ -11,6 +11,7 @@
 typedef struct Totals {
         uint64_t histories, calls, lines, broken, changed;
         uint64_t faults[_FAULT_MAX];
+        TroubleCount troubles;
         MethodCount *methods, *methods_again; /* of histories that were played again */
         Coverage *coverage;
 } Totals;

@@ -225,6 +225,7 @@ static void on_monitor_stopped(void *userdata) {
 static void on_monitor_goes_on(void *userdata) {
         SystemUnit *u = userdata;
 
+        machine_count(machine_of(u), TROUBLE_MONITOR_FAILS, NULL);
         set_state(u, UNIT_ACTIVE);
         finish_all(u->systemd, u->name, VERB_STOP, -EIO, "the job ended with 'failed'");
         finish_all(u->systemd, u->name, VERB_START, 0, "");
@@ -235,6 +236,8 @@ static void stop_monitor(SystemUnit *u) {
         uint64_t lasts = trouble(m, 150) ? chance_between(m->dice, 8 * SECOND, 60 * SECOND) :
                                            chance_between(m->dice, 20 * MS, 2 * SECOND);
 
+        if (lasts >= 8 * SECOND)
+                machine_count(m, TROUBLE_MONITOR_HANGS, NULL);
         set_state(u, UNIT_DEACTIVATING);
         step_in(m->loop, &u->step, lasts, trouble(m, 60) ? on_monitor_goes_on : on_monitor_stopped, u);
 }
@@ -275,6 +278,7 @@ static void start(SystemdCall *call, SystemUnit *u) {
         }
         u->owed = false;
         if (u->state == UNIT_INACTIVE && trouble(s->machine, 60)) {
+                machine_count(s->machine, TROUBLE_MONITOR_FAILS, NULL);
                 finish(call, -EIO, "the job ended with 'failed'");
                 return;
         }
