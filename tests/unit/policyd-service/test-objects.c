@@ -244,6 +244,7 @@ static void a_reservation_holds_is_used_and_expires(void **state) {
         world_run(w);
         assert_string_equal(world_vm_state(w, &vm), "running");
         assert_int_equal(r->holds.n, 31);
+        assert_false(((Vgpu *) world_vm(w, &vm)->vgpus.items[0])->used_hold);
         world_run_for(w, 3200000);
         assert_null(pool_get(policy_pool(w->policy), CLASS_RESERVATION, &id));
         assert_int_equal(world_start_vm(w, &other, NULL), ERROR_NONE);
