@@ -2,6 +2,7 @@
  * Properties in messages
  */
 
+#include "common/json/json-get.h"
 #include "policyd/bus/bus-private.h"
 
 static int append_paths(sd_bus_message *m, const Object *o, const Property *p) {
@@ -40,6 +41,21 @@ static int append_tuples(sd_bus_message *m, const Object *o, const Property *p) 
         return r < 0 || !is_list ? r : sd_bus_message_close_container(m);
 }
 
+static int append_map(sd_bus_message *m, const char *json) {
+        _cleanup_json_ struct json_object *map = json_tokener_parse(json);
+        int r;
+
+        r = map ? sd_bus_message_open_container(m, 'a', "{ss}") : -ENOMEM;
+        if (r < 0)
+                return r;
+        json_object_object_foreach(map, key, value) {
+                r = sd_bus_message_append(m, "{ss}", key, strempty(json_object_get_string(value)));
+                if (r < 0)
+                        return r;
+        }
+        return sd_bus_message_close_container(m);
+}
+
 static int append_number(sd_bus_message *m, char type, uint64_t number) {
         uint32_t narrow = (uint32_t) number; /* as sd-bus wants u and b */
 
@@ -61,6 +77,8 @@ int append_property(sd_bus_message *m, const Object *o, const Property *p) {
         case 'a':
                 if (p->signature[1] == 's')
                         return sd_bus_message_append_strv(m, (char **) property_texts(o, p));
+                if (p->signature[1] == '{')
+                        return append_map(m, property_map(o, p));
                 return p->signature[1] == 'o' ? append_paths(m, o, p) : append_tuples(m, o, p);
         default:
                 return append_number(m, *p->signature, property_number(o, p));

@@ -92,6 +92,8 @@ static void check_property(Check *c, const Object *o, const Property *p) {
         else if (streq(p->signature, "as"))
                 for (const char *const *text = property_texts(o, p); text && *text; text++)
                         check_text(c, o, p, *text);
+        else if (strchr(p->signature, '{'))
+                check_text(c, o, p, property_map(o, p));
         else if (strchr(p->signature, '('))
                 for (size_t i = 0; (*p->signature == 'a' || i == 0) && property_tuple(o, p, i, &tuple); i++)
                         for (size_t k = 0; k < PROPERTY_TUPLE_MAX && tuple.items[k]; k++)

@@ -42,7 +42,7 @@ static int add(Args *a, const char *key, size_t n, const char *value, char **ret
 
         if (!lower)
                 return -ENOMEM;
-        for (char *p = lower; *p; p++)
+        for (char *p = lower; *p && *p != ':'; p++)
                 *p = (char) tolower((unsigned char) *p);
         if (args_get(a, lower))
                 return refuse(ret_error, "'%s' is given twice", lower);

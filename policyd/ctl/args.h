@@ -5,7 +5,7 @@
  *
  *   xenvgpu VERB key=value… [--minimal|--json] [--async] [--host USER@MASTER] [--KEY]
  *
- * Keys are kept in lower case; "--force" is "force=true", as with xe. Pure.
+ * Keys are kept in lower case, but for that of a map ("other-config:Key"); "--force" is "force=true", as with xe. Pure.
  */
 
 #include "common/base/macros.h"
@@ -13,7 +13,7 @@
 #define ARGS_MAX 128
 
 typedef struct Arg {
-        char *key; /* lower case */
+        char *key; /* lower case, up to ':' */
         const char *value;
 } Arg;
 

@@ -175,6 +175,7 @@ static bool tuple_job_error(const void *job, size_t i, PropertyTuple *ret) {
 #define READ_NUMBER_OF(name) .number = number_##name
 #define READ_FRACTION .number = NULL
 #define READ_TEXTS .text = NULL
+#define READ_MAP .text = NULL
 #define READ_REF(class) .next = next_single
 #define READ_REFS(class) .next = next_in_array
 #define READ_PATHS_OF(name) .next = next_##name
@@ -224,6 +225,12 @@ double property_fraction(const Object *o, const Property *p) {
 
 const char *const *property_texts(const Object *o, const Property *p) {
         return *(const char *const *const *) field_of(o, p);
+}
+
+const char *property_map(const Object *o, const Property *p) {
+        const char *json = *(const char *const *) field_of(o, p);
+
+        return isempty(json) ? "{}" : json;
 }
 
 const char *property_next_path(const Object *o, const Property *p, size_t *i, char buf[static OBJECT_PATH_MAX]) {
@@ -279,6 +286,8 @@ static bool same_value(const Object *a, const Object *b, const Property *p) {
                 return type == p->signature ? streq(property_text(a, p, buf_a), property_text(b, p, buf_b))
                                             : strv_equal((char *const *) property_texts(a, p),
                                                       (char *const *) property_texts(b, p));
+        case '{':
+                return streq(property_map(a, p), property_map(b, p));
         case 'o':
                 return same_paths(a, b, p);
         case '(':

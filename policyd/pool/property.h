@@ -10,6 +10,7 @@
  *   b, u, t     property_number()
  *   d           property_fraction()
  *   as          property_texts()
+ *   a{ss}       property_map()
  *   o, ao       property_next_path(), one after the other; "o" without any is "/"
  *   (ss)        property_tuple() 0
  *   a(sso)      property_tuple(), one after the other
@@ -66,6 +67,7 @@ const char *property_text(const Object *o, const Property *p, char *buf);
 uint64_t property_number(const Object *o, const Property *p);
 double property_fraction(const Object *o, const Property *p);
 const char *const *property_texts(const Object *o, const Property *p); /* NULL: none */
+const char *property_map(const Object *o, const Property *p); /* the text of a JSON object of texts */
 /* *i begins at 0; NULL at the end. */
 const char *property_next_path(const Object *o, const Property *p, size_t *i, char buf[static OBJECT_PATH_MAX]);
 bool property_tuple(const Object *o, const Property *p, size_t i, PropertyTuple *ret);

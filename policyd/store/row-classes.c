@@ -87,6 +87,7 @@ static int read_later(JsonReader *r, struct json_object *o, const RecordField *f
 #define ROW_TEXT ROW_PLAIN(TEXT)
 #define ROW_LINES ROW_PLAIN(LINES)
 #define ROW_JSON ROW_PLAIN(JSON)
+#define ROW_MAP ROW_PLAIN(JSON)
 #define ROW_TEXTS ROW_PLAIN(STRV)
 #define ROW_BOOL ROW_PLAIN(BOOL)
 #define ROW_U32 ROW_PLAIN(U32)

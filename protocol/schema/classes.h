@@ -19,7 +19,7 @@
  *                  type has as nothing); SET(member): stored unless it is NULL; NONE: not stored, it is told by hosts or follows from
  *                  the rest; NONE_OR_NULL: the same, and NULL where there is none
  *       field      on the command line, as xe calls it
- *       kind       how the command line shows it: VALUE, STRINGS, REF, REFS, TIME, PERCENT, ERROR, OUTSIDE, LIMIT
+ *       kind       how the command line shows it: VALUE, STRINGS, MAP, REF, REFS, TIME, PERCENT, ERROR, OUTSIDE, LIMIT
  *   R(x, type, source, row)                                              stored, and not shown
  *
  * The order is that of the row, which stays as it is on disk; the bus shows its properties in the same order. UUID is a property of
@@ -27,8 +27,8 @@
  * to know of the class.
  *
  * Types: TEXT (one line), LINES (text with newlines), JSON (text of an object), OWNER (text; the pool keeps who has what), BOOL, U32, U64,
- * LIMIT (U64, of which the largest is nothing), FRACTION, UUID, PCI, DEVICE (a number, shown as a text), WORD(enum), TEXTS, REF(class),
- * REFS(class). TEXT_OF, NUMBER_OF, PATHS_OF and TUPLES_OF(name) are computed by the function of that name in property.c. CUSTOM(name), and
+ * LIMIT (U64, of which the largest is nothing), FRACTION, UUID, PCI, DEVICE (a number, shown as a text), WORD(enum), TEXTS, MAP (JSON,
+ * of texts alone), REF(class), REFS(class). TEXT_OF, NUMBER_OF, PATHS_OF and TUPLES_OF(name) are computed by the function of that name in property.c. CUSTOM(name), and
  * those computed that are stored, are written and read by hand in policyd/store/row-classes.c.
  */
 
@@ -151,7 +151,7 @@
         P(x, VGPUS, "VGPUs", "ao", CHANGES, REFS(VGPU), vgpus, NONE, "VGPU-uuids", REFS)                              \
         P(x, GROUPS, "Groups", "ao", CHANGES, REF(VM_GROUP), group, SET("vm_group"), "groups", REFS)                  \
         R(x, JSON, decision, SET("decision"))                                                                         \
-        R(x, JSON, platform, ROW("platform"))                                                                         \
+        P(x, PLATFORM, "Platform", "a{ss}", CHANGES, MAP, platform, ROW("platform"), "platform", MAP)                 \
         R(x, JSON, config, ROW("config"))                                                                             \
         P(x, PROBLEMS, "Problems", "as", CHANGES, TEXTS, problems, NONE_OR_NULL, "problems", STRINGS)
 

@@ -124,6 +124,7 @@ static const Field vm_fields[] = {
         SET(vm, OWNER, 's', "SetOwner"),
         RO(vm, VGPUS),
         SET(vm, GROUPS, 'O', "SetGroups", .set_class = "vm-group"),
+        RO(vm, PLATFORM),
         RO(vm, PROBLEMS),
 }, all_of_vm[] = { VM_SCHEMA(ALL, SCHEMA_SKIP, vm) };
 
@@ -276,7 +277,7 @@ static const Field *find_reference(const ClassInfo *c, const char *name, size_t 
         return NULL;
 }
 
-bool field_find(const ClassInfo *c, const char *name, FieldName *ret) {
+static bool find_plain(const ClassInfo *c, const char *name, FieldName *ret) {
         const Field *f;
         size_t n;
 
@@ -301,8 +302,24 @@ bool field_find(const ClassInfo *c, const char *name, FieldName *ret) {
         return false;
 }
 
+/* D-Bus and XenServer's own records spell "_" where xe has "-". */
+bool field_find(const ClassInfo *c, const char *name, FieldName *ret) {
+        const char *colon = strchr(name, ':');
+        _cleanup_free_ char *stem = strndup(name, colon ? (size_t) (colon - name) : strlen(name));
+        FieldName found;
+
+        for (char *p = stem; p && *p; p++)
+                *p = *p == '_' ? '-' : *p;
+        if (!stem || !find_plain(c, stem, &found) || (colon && found.field->kind != FIELD_MAP))
+                return false;
+        *ret = (FieldName){ .field = found.field, .as_label = found.as_label, .key = colon ? colon + 1 : NULL };
+        return true;
+}
+
 const char *field_mark(const Field *f) {
         bool is_set = f->kind == FIELD_REFS || f->kind == FIELD_STRINGS || f->kind == FIELD_OUTSIDE, is_writable = f->set;
 
+        if (f->kind == FIELD_MAP)
+                return is_writable ? "(MRW)" : "(MRO)";
         return is_set ? (is_writable ? "(SRW)" : "(SRO)") : (is_writable ? "( RW)" : "( RO)");
 }

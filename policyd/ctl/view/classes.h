@@ -5,7 +5,7 @@
  *
  * One table for lists, records, filters and setters; it includes what protocol/schema says of each property. Field names are
  * xe's; a name is found in any case, and with or without the ending "-uuid" or "-uuids". A reference has a variant
- * NAME-name-label, whether or not the table lists it.
+ * NAME-name-label, whether or not the table lists it. "_" is taken for "-".
  */
 
 #include "common/base/macros.h"
@@ -13,6 +13,7 @@
 typedef enum FieldKind {
         FIELD_VALUE,      /* text, number or boolean, as it is */
         FIELD_STRINGS,    /* array of texts */
+        FIELD_MAP,        /* texts by key; NAME:KEY is the one */
         FIELD_REF,        /* object path, shown as uuid */
         FIELD_REFS,       /* object paths */
         FIELD_LABEL,      /* the label of what the property refers to; of each, where it refers to several */
@@ -56,10 +57,11 @@ const Field *class_field(const ClassInfo *c, size_t n);
 const ClassInfo *class_find(const char *name);    /* "gpu-group" or "gpu_group" */
 const ClassInfo *class_of_path(const char *path); /* of an object's path, or NULL */
 
-/* What a name means: a field, or the labels of what a reference refers to. */
+/* What a name means: a field, the labels of what a reference refers to, or with "MAP:KEY" one entry of a map. */
 typedef struct FieldName {
         const Field *field;
         bool as_label;
+        const char *key; /* the end of the name; NULL: none */
 } FieldName;
 
 bool field_find(const ClassInfo *c, const char *name, FieldName *ret);

@@ -73,6 +73,18 @@ static char *list_text(View *v, struct json_object *value, FieldName name) {
         return strbuf_take(&b);
 }
 
+/* "vga: std; videoram: 16", as xe has it. */
+static char *map_text(struct json_object *map) {
+        _cleanup_strbuf_ StrBuf b = {};
+        bool first = true;
+
+        json_object_object_foreach(map, key, value) {
+                strbuf_addf(&b, "%s%s: %s", first ? "" : LIST_SEPARATOR, key, strempty(json_object_get_string(value)));
+                first = false;
+        }
+        return strbuf_take(&b);
+}
+
 static struct json_object *list_json(View *v, struct json_object *value, FieldName name) {
         struct json_object *array = json_object_new_array();
 
@@ -188,6 +200,8 @@ char *field_text(View *v, const ViewObject *o, FieldName name) {
 
         if (!value)
                 return strdup("");
+        if (name.key)
+                return strdup(answer_text(value, name.key));
         switch (name.field->kind) {
         case FIELD_VALUE:
                 return strdup(strempty(json_object_get_string(value)));
@@ -198,6 +212,8 @@ char *field_text(View *v, const ViewObject *o, FieldName name) {
         case FIELD_OUTSIDE:
                 return json_object_is_type(value, json_type_array) ? list_text(v, value, name)
                                                                    : element_text(v, value, name);
+        case FIELD_MAP:
+                return map_text(value);
         case FIELD_RESOLUTION:
                 return resolution_text(o);
         case FIELD_PERCENT:
@@ -219,6 +235,8 @@ struct json_object *field_json(View *v, const ViewObject *o, FieldName name) {
         FieldKind kind = name.field->kind;
         _cleanup_free_ char *text = NULL;
 
+        if (value && kind == FIELD_MAP)
+                return name.key ? json_object_get(answer_member(value, name.key)) : json_object_get(value);
         if (value && kind == FIELD_PGPUS && json_object_get_uint64(value) != UINT64_MAX)
                 return json_object_new_double((double) json_object_get_uint64(value) / PGPU_UNITS);
         if (value && (kind == FIELD_VALUE || kind == FIELD_PERCENT || kind == FIELD_TIME || kind == FIELD_LIMIT ||

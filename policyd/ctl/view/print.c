@@ -20,6 +20,8 @@ static int columns_add(Columns *columns, FieldName field, const char *name) {
         columns->names[columns->n] = strdup(name);
         if (!columns->names[columns->n])
                 return -ENOMEM;
+        if (field.key)
+                field.key = strchr(columns->names[columns->n], ':') + 1;
         columns->fields[columns->n++] = field;
         return 0;
 }

@@ -54,6 +54,8 @@ static void write_property(StrBuf *b, const Object *o, const Property *p) {
         case 'a':
                 if (p->signature[1] == 's')
                         json_write_strv(b, p->name, property_texts(o, p));
+                else if (p->signature[1] == '{')
+                        json_write_text(b, p->name, property_map(o, p));
                 else
                         write_list(b, o, p);
                 return;

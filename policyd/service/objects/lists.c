@@ -1,7 +1,8 @@
 /*
  * Lists: one class, filtered, in pages
  *
- * Order is that of creation. A filter compares with the text of a property, or of an element of a list.
+ * Order is that of creation. A filter compares with the text of a property, or of an element of a list; of a map, with KEY or
+ * KEY=VALUE.
  */
 
 #include "policyd/service/objects/policy-private.h"
@@ -9,6 +10,7 @@
 #include <math.h>
 
 #include "common/base/parse.h"
+#include "common/json/json-get.h"
 #include "common/json/json-write.h"
 
 /* Bytes of one answer, so that a reader with a limit of 4 MiB can take it. */
@@ -24,8 +26,11 @@ static const FilterKind *kind_of(const Property *p) {
         static const FilterKind text = { "so", "text, of type 's' (or 'o')" },
                                 boolean = { "b", "true or false, of type 'b'" },
                                 number = { "utixd", "a number, of type 't'" },
-                                list = { "so", "a list, of which a filter takes one element, of type 's' or 'o'" };
+                                list = { "so", "a list, of which a filter takes one element, of type 's' or 'o'" },
+                                map = { "s", "a map, of which a filter takes KEY or KEY=VALUE, of type 's'" };
 
+        if (strchr(p->signature, '{'))
+                return &map;
         if (strchr("a(", *p->signature))
                 return &list;
         if (strchr("so", *p->signature))
@@ -79,6 +84,18 @@ static bool has_in_tuple(const Object *o, const Property *p, const char *text) {
         return false;
 }
 
+/* "vga", "vga=std" */
+static bool has_entry(const char *json, const char *text) {
+        _cleanup_json_ struct json_object *map = json_tokener_parse(json);
+        const char *equals = strchr(text, '=');
+        _cleanup_free_ char *key = strndup(text, equals ? (size_t) (equals - text) : strlen(text));
+        struct json_object *value;
+
+        if (!map || !key || !json_object_object_get_ex(map, key, &value))
+                return false;
+        return !equals || streq(strempty(json_object_get_string(value)), equals + 1);
+}
+
 static bool value_is(const Object *o, const Property *p, const char *text) {
         const char *type = *p->signature == 'a' ? p->signature + 1 : p->signature;
         char buf[PROPERTY_TEXT_MAX];
@@ -87,6 +104,8 @@ static bool value_is(const Object *o, const Property *p, const char *text) {
         case 's':
                 return type == p->signature ? streq(property_text(o, p, buf), text)
                                             : has_text(property_texts(o, p), SIZE_MAX, text);
+        case '{':
+                return has_entry(property_map(o, p), text);
         case 'o':
                 return has_path(o, p, text);
         case '(':
