@@ -117,6 +117,13 @@ int pool_set_pgpu_outsiders(Pool *pool, Pgpu *p, const Outsider *outsiders, size
         return 0;
 }
 
+bool vm_has_vgpu(const Vm *vm) {
+        for_each(const Vgpu, v, &vm->vgpus)
+                if (v->type->implementation != TYPE_PASSTHROUGH)
+                        return true;
+        return false;
+}
+
 static void note_pgpu(Pool *pool, Pgpu *p, uint64_t property) {
         if (p)
                 object_note(pool, &p->object, property, /* store= */ false);

@@ -254,6 +254,8 @@ struct Vm {
         char **problems;         /* sentences, NULL-terminated; NULL: none, as nearly always. Not stored */
 };
 
+bool vm_has_vgpu(const Vm *vm); /* other than whole GPUs */
+
 struct Vgpu {
         Object object;
         Vm *vm;

@@ -27,19 +27,13 @@ static int set_objections(Vm *vm, struct json_object *config) {
 int vm_refresh_needs(Pool *pool, JsonReader *r, Vm *vm) {
         _cleanup_json_ struct json_object *config = NULL;
         _cleanup_(vm_needs_done) VmNeeds needs = {};
-        bool has_vgpu = false;
         int q;
 
-        for (size_t i = 0; i < vm->vgpus.n; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
-
-                has_vgpu = has_vgpu || v->type->implementation != TYPE_PASSTHROUGH;
-        }
         q = json_parse_cleaned(r, strempty(vm->config), strlen(strempty(vm->config)), &config);
         if (q < 0)
                 return q;
         size_t mark = json_enter(r, "config");
-        q = vm_config_needs(r, config, has_vgpu, &needs);
+        q = vm_config_needs(r, config, vm_has_vgpu(vm), &needs);
         if (q < 0)
                 return q;
         json_leave(r, mark);

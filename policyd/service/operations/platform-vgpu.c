@@ -109,7 +109,6 @@ static int check_platform(const Vm *vm, Refusal *refusal) {
         _cleanup_json_ struct json_object *platform = NULL;
         JsonReader reader = {};
         VmRecord record = {};
-        bool has_vgpu = false;
         int r;
 
         if (!vm->hvm || isempty(vm->platform) || streq(vm->platform, "{}"))
@@ -117,10 +116,8 @@ static int check_platform(const Vm *vm, Refusal *refusal) {
         platform = json_tokener_parse(vm->platform);
         if (!platform)
                 return -ENOMEM;
-        for (size_t i = 0; i < vm->vgpus.n; i++)
-                has_vgpu |= ((const Vgpu *) vm->vgpus.items[i])->type->implementation != TYPE_PASSTHROUGH;
         record.platform = platform;
-        r = vm_record_check_platform(&reader, &record, has_vgpu);
+        r = vm_record_check_platform(&reader, &record, vm_has_vgpu(vm));
         if (r == -EINVAL)
                 return refuse(refusal, ERROR_INVALID_RECORD, "VM '%s' cannot start: its %s.", vm->name_label,
                         reader.error);
