@@ -59,4 +59,5 @@ DEFINE_BUS_CLASS(gpu_group, GPU_GROUP,
         METHOD("SetNameDescription", ("s", name_description), NOTHING, method_set_name_description),
         METHOD("GetRemainingCapacity", ("o", vgpu_type), ("t", capacity), method_get_remaining_capacity),
         METHOD("Plan", ("o", vgpu_type), ("s", json), method_plan),
-        METHOD("GetFailuresToTolerate", NOTHING, ("u", hosts), method_get_failures_to_tolerate))
+        METHOD("GetFailuresToTolerate", NOTHING, ("u", hosts), method_get_failures_to_tolerate),
+        METHODS_OF_MAP("OtherConfig"))

@@ -10,9 +10,15 @@ DEFINE_METHOD(method_disable, Host, hosts_set_enabled(p, o, /* enabled= */ false
 DEFINE_METHOD(method_reconnect, Host, hosts_reconnect(p, o, &refusal))
 DEFINE_METHOD(method_declare_dead, Host, hosts_declare_dead(p, o, &refusal))
 
+DEFINE_METHOD_OF_TEXT(method_set_name_description, Host, "name_description", TEXT_LINES,
+        hosts_set_description(p, o, text, &refusal))
+
 DEFINE_BUS_CLASS(host, HOST, NULL,
         METHOD("Remove", NOTHING, NOTHING, method_remove),
         METHOD("Enable", NOTHING, NOTHING, method_enable),
         METHOD("Disable", NOTHING, NOTHING, method_disable),
         METHOD("Reconnect", NOTHING, NOTHING, method_reconnect),
-        METHOD("DeclareDead", NOTHING, NOTHING, method_declare_dead))
+        METHOD("DeclareDead", NOTHING, NOTHING, method_declare_dead),
+        METHOD("SetNameDescription", ("s", name_description), NOTHING, method_set_name_description),
+        METHODS_OF_MAP("OtherConfig"),
+        METHODS_OF_SET("Tags"))

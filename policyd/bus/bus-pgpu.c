@@ -108,4 +108,5 @@ DEFINE_BUS_CLASS(pgpu, PGPU, METHOD_KINDS({"GetRemainingCapacity", METHOD_READS}
         METHOD("RemoveEnabledVGPUType", ("o", vgpu_type), NOTHING, method_remove_enabled),
         METHOD("SetEnabledVGPUTypes", ("ao", vgpu_types), NOTHING, method_set_enabled),
         METHOD("ClearHealth", NOTHING, NOTHING, method_clear_health),
-        METHOD("GetRemainingCapacity", ("o", vgpu_type), ("t", capacity), method_get_remaining_capacity))
+        METHOD("GetRemainingCapacity", ("o", vgpu_type), ("t", capacity), method_get_remaining_capacity),
+        METHODS_OF_MAP("OtherConfig"))

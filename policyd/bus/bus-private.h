@@ -6,7 +6,8 @@
  * bus.c connects, and hands the table of classes down; receive.c sees every call first; long-answer.c has a
  * worker answer calls that take long, and backup.c has one make a backup; announce.c sends signals, and
  * show.c writes whole objects into messages; answer.c answers after the commit and handles idempotency keys;
- * object.c finds objects by path, for sd-bus and for arguments; properties.c writes the values of properties.
+ * object.c finds objects by path, for sd-bus and for arguments; properties.c writes the values of properties, and entries.c
+ * changes maps and sets.
  * bus-<class>.c holds the vtable of one class and its methods. The folder call/ below knows neither objects
  * nor classes: it has the callers, the waiting calls, and the texts, options and sizes of messages.
  *
@@ -139,6 +140,16 @@ DECLARE_GETTER(get_property); /* userdata is the object */
         SD_BUS_METHOD_WITH_ARGS(                                                                             \
                 name, SD_BUS_ARGS arguments, SD_BUS_RESULT results, handler, SD_BUS_VTABLE_UNPRIVILEGED)
 #define NOTHING (NULL)
+
+/* entries.c: both methods of a property that is a map, or a set */
+int method_set_entries(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int method_change_entries(sd_bus_message *m, void *userdata, sd_bus_error *error);
+#define METHODS_OF_MAP(property)                                                                             \
+        METHOD("Set" property, ("a{ss}", entries), NOTHING, method_set_entries),                             \
+        METHOD("Change" property, ("a{ss}", set, "as", remove), NOTHING, method_change_entries)
+#define METHODS_OF_SET(property)                                                                             \
+        METHOD("Set" property, ("as", entries), NOTHING, method_set_entries),                                \
+        METHOD("Change" property, ("as", add, "as", remove), NOTHING, method_change_entries)
 
 /* A class: what it has methods for, by METHOD(), and the properties of its schema. kinds: METHOD_KINDS() of those that do not just
  * change the pool, or NULL. */

@@ -164,6 +164,8 @@ DEFINE_METHOD_OF_TEXT(method_set_name_label, Vm, "name_label", TEXT_LINE,
         vms_set_names(p, o, text, /* affinity_or_null= */ NULL, &refusal))
 DEFINE_METHOD_OF_TEXT(method_set_affinity, Vm, "affinity", TEXT_LINE,
         vms_set_names(p, o, /* name_label_or_null= */ NULL, text, &refusal))
+DEFINE_METHOD_OF_TEXT(method_set_name_description, Vm, "name_description", TEXT_LINES,
+        vms_set_description(p, o, text, &refusal))
 DEFINE_METHOD_OF_TEXT(method_set_owner, Vm, "owner", TEXT_LINE, vms_set_owner(p, o, text, &refusal))
 DEFINE_METHOD(method_destroy, Vm, vms_destroy(p, o, &refusal))
 
@@ -206,4 +208,8 @@ DEFINE_BUS_CLASS(vm, VM,
         METHOD("SetAffinity", ("s", affinity), NOTHING, method_set_affinity),
         METHOD("SetOwner", ("s", owner), NOTHING, method_set_owner),
         METHOD("SetGroups", ("ao", groups), NOTHING, method_set_groups),
-        METHOD("Destroy", NOTHING, NOTHING, method_destroy))
+        METHOD("Destroy", NOTHING, NOTHING, method_destroy),
+        METHOD("SetNameDescription", ("s", name_description), NOTHING, method_set_name_description),
+        METHODS_OF_MAP("Platform"),
+        METHODS_OF_MAP("OtherConfig"),
+        METHODS_OF_SET("Tags"))

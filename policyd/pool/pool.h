@@ -117,6 +117,7 @@ VmPlacement placement_from_string(const char *text); /* dashes or underscores, a
 struct Host {
         Object object;
         char *name_label, *address; /* address: what policyd dials */
+        char *name_description, *other_config, **tags; /* the last two NULL: empty, as in all classes; other_config is JSON text */
         HostState state;            /* not stored: connecting at start */
         char *state_reason;         /* "" when online */
         bool heard;                 /* was online since policyd started: what it said is known; not stored */
@@ -157,6 +158,7 @@ struct Pgpu {
         PciAddress pci;
         char *vendor_id, *device_id, *subsystem_vendor_id, *subsystem_device_id; /* four hex digits or "" */
         char *vendor_name, *device_name, *driver;
+        char *other_config;
         bool is_system_display_device;
         bool present;      /* false: stored, but its host has not reported it (yet); or a stranger holds it; or it is lost; such a PGPU offers no capacity */
         bool reported;     /* stands in its host's last report, though perhaps held or lost; not stored */
@@ -179,7 +181,7 @@ struct Pgpu {
 
 struct GpuGroup {
         Object object;
-        char *name_label, *name_description;
+        char *name_label, *name_description, *other_config;
         GroupAlgorithm algorithm;
         char **gpu_types;  /* "10de/0ff2", NULL-terminated, never NULL */
         PtrArray pgpus;    /* by host name, then PCI address */
@@ -229,7 +231,8 @@ const char *booking_state_to_string(BookingState s);
 
 struct Vm {
         Object object;
-        char *name_label, *owner, *affinity;
+        char *name_label, *name_description, *owner, *affinity;
+        char *other_config, **tags;
         Owner *owned_by; /* by that name; NULL: nobody's */
         char *platform, *config; /* JSON text, opaque here */
         /* What placement needs, read from config by the caller. */
@@ -262,7 +265,7 @@ struct Vgpu {
         GpuGroup *group;
         VgpuType *type;
         uint32_t device;
-        char *extra_args;
+        char *extra_args, *other_config;
         bool pinned;             /* 6.x platform form: only a PGPU at pinned_pci will do */
         PciAddress pinned_pci;
         bool currently_attached;

@@ -207,28 +207,28 @@ const Property property_uuid = {
 
 /* Values */
 
-static const void *field_of(const Object *o, const Property *p) {
+const void *property_field(const Object *o, const Property *p) {
         return (const char *) o + p->offset;
 }
 
 const char *property_text(const Object *o, const Property *p, char *buf) {
-        return p->words ? word_of_value(p->words, *(const int *) field_of(o, p)) : p->text(field_of(o, p), buf);
+        return p->words ? word_of_value(p->words, *(const int *) property_field(o, p)) : p->text(property_field(o, p), buf);
 }
 
 uint64_t property_number(const Object *o, const Property *p) {
-        return p->number(field_of(o, p));
+        return p->number(property_field(o, p));
 }
 
 double property_fraction(const Object *o, const Property *p) {
-        return *(const double *) field_of(o, p);
+        return *(const double *) property_field(o, p);
 }
 
 const char *const *property_texts(const Object *o, const Property *p) {
-        return *(const char *const *const *) field_of(o, p);
+        return *(const char *const *const *) property_field(o, p);
 }
 
 const char *property_map(const Object *o, const Property *p) {
-        const char *json = *(const char *const *) field_of(o, p);
+        const char *json = *(const char *const *) property_field(o, p);
 
         return isempty(json) ? "{}" : json;
 }
@@ -236,15 +236,15 @@ const char *property_map(const Object *o, const Property *p) {
 const char *property_next_path(const Object *o, const Property *p, size_t *i, char buf[static OBJECT_PATH_MAX]) {
         Reference to;
 
-        return p->next(field_of(o, p), i, &to) ? object_path(to.class, to.id, buf) : NULL;
+        return p->next(property_field(o, p), i, &to) ? object_path(to.class, to.id, buf) : NULL;
 }
 
 bool property_tuple(const Object *o, const Property *p, size_t i, PropertyTuple *ret) {
-        return p->tuple(field_of(o, p), i, ret);
+        return p->tuple(property_field(o, p), i, ret);
 }
 
 size_t property_count(const Object *o, const Property *p) {
-        return p->next == next_in_array ? ((const PtrArray *) field_of(o, p))->n : 0;
+        return p->next == next_in_array ? ((const PtrArray *) property_field(o, p))->n : 0;
 }
 
 /* Differences */
@@ -293,7 +293,7 @@ static bool same_value(const Object *a, const Object *b, const Property *p) {
         case '(':
                 return same_tuples(a, b, p);
         case 'd':
-                return memcmp(field_of(a, p), field_of(b, p), sizeof(double)) == 0;
+                return memcmp(property_field(a, p), property_field(b, p), sizeof(double)) == 0;
         default:
                 return property_number(a, p) == property_number(b, p);
         }

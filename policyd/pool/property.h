@@ -67,6 +67,7 @@ const char *property_text(const Object *o, const Property *p, char *buf);
 uint64_t property_number(const Object *o, const Property *p);
 double property_fraction(const Object *o, const Property *p);
 const char *const *property_texts(const Object *o, const Property *p); /* NULL: none */
+const void *property_field(const Object *o, const Property *p); /* where its value stands, for who changes it */
 const char *property_map(const Object *o, const Property *p); /* the text of a JSON object of texts */
 /* *i begins at 0; NULL at the end. */
 const char *property_next_path(const Object *o, const Property *p, size_t *i, char buf[static OBJECT_PATH_MAX]);

@@ -108,9 +108,17 @@ int quotas_create(Policy *p, const char *owner, GpuGroup *group_or_null, uint64_
 int vm_groups_create(Policy *p, const char *name_label, const char *name_description,
         const char *placement_or_null, VmGroup **ret, Refusal *refusal);
 
+/* Maps (platform, other_config) and sets (tags) of any class. set: of a map a key, its value, a key, …; both lists end with NULL. */
+typedef struct EntriesChange {
+        bool replace; /* what is not in set goes */
+        const char *const *set, *const *remove;
+} EntriesChange;
+int objects_change_entries(Policy *p, Object *o, const char *property, const EntriesChange *change, Refusal *refusal);
+
 /* Host */
 int hosts_remove(Policy *p, Host *h, Refusal *refusal);
 int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal);
+int hosts_set_description(Policy *p, Host *h, const char *description, Refusal *refusal);
 int hosts_reconnect(Policy *p, Host *h, Refusal *refusal); /* where it is not connected: dials now */
 int hosts_declare_dead(
         Policy *p, Host *h, Refusal *refusal); /* releases every booking there; refused while it is online */
@@ -153,11 +161,13 @@ int vms_destroy(Policy *p, Vm *vm, Refusal *refusal);
 int vms_set_config(Policy *p, Vm *vm, const char *config, Refusal *refusal);
 int vms_set_names(
         Policy *p, Vm *vm, const char *name_label_or_null, const char *affinity_or_null, Refusal *refusal);
+int vms_set_description(Policy *p, Vm *vm, const char *description, Refusal *refusal);
 int vms_set_owner(Policy *p, Vm *vm, const char *owner, Refusal *refusal);                 /* stops nothing */
 int vms_set_groups(Policy *p, Vm *vm, VmGroup *const *groups, size_t n, Refusal *refusal); /* at most one */
 int vms_explain(Policy *p, Vm *vm, const StartOptions *options, char **ret_json);
 int vms_export(Policy *p, Vm *vm, char **ret_json);
 
+int vgpus_set_extra_args(Policy *p, Vgpu *v, const char *extra_args, Refusal *refusal); /* for the next start */
 int vgpus_destroy(Policy *p, Vgpu *v, Refusal *refusal);
 int reservations_destroy(Policy *p, Reservation *r, Refusal *refusal);
 int quotas_set_limits(Policy *p, Quota *q, uint64_t vgpus_max, uint64_t size_max, Refusal *refusal);

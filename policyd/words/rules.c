@@ -143,6 +143,10 @@ int rule_vm_set_config(const Vm *vm, Refusal *ret) {
         return vm_is_idle(vm) ? 0 : refuse_busy_vm(vm, "changing its configuration", ret);
 }
 
+int rule_vm_set_platform_vgpu(const Vm *vm, Refusal *ret) {
+        return vm_is_idle(vm) ? 0 : refuse_busy_vm(vm, "changing what its platform says of its VGPU", ret);
+}
+
 int rule_pgpu_enable_type(const Pgpu *p, const VgpuType *t, Refusal *ret) {
         _cleanup_strbuf_ StrBuf b = {};
 

@@ -20,6 +20,7 @@ int rule_vgpu_create(const Pool *pool, const Vm *vm, const GpuGroup *group, cons
 int rule_vgpu_destroy(const Vgpu *v, Refusal *ret);
 int rule_vm_destroy(const Vm *vm, Refusal *ret);
 int rule_vm_set_config(const Vm *vm, Refusal *ret);
+int rule_vm_set_platform_vgpu(const Vm *vm, Refusal *ret); /* the keys of the 6.x form */
 /* PGPU_IN_USE_BY_VM names the VMs, resident or scheduled; reservations count too. */
 int rule_pgpu_enable_type(const Pgpu *p, const VgpuType *t, Refusal *ret);
 int rule_pgpu_disable_type(const Pgpu *p, const VgpuType *t, Refusal *ret);

@@ -65,6 +65,11 @@
         R(x, CUSTOM(host_types), types, OPT("types"))                                                                  \
         P(x, PGPUS, "PGPUs", "ao", CHANGES, REFS(PGPU), pgpus, NONE, "PGPU-uuids", REFS)                               \
         P(x, PROBLEMS, "Problems", "as", CHANGES, TEXTS, problems, NONE, "problems", STRINGS)                          \
+        P(x, NAME_DESCRIPTION, "NameDescription", "s", CHANGES, LINES, name_description, OPT("name_description"),      \
+                "name-description", VALUE)                                                                             \
+        P(x, OTHER_CONFIG, "OtherConfig", "a{ss}", CHANGES, MAP, other_config, SET("other_config"), "other-config",    \
+                MAP)                                                                                                   \
+        P(x, TAGS, "Tags", "as", CHANGES, TEXTS, tags, SET("tags"), "tags", STRINGS)                                   \
         P(x, UNHEARD, "Unheard", "b", CHANGES, BOOL, unheard, OPT("unheard"), "unheard", VALUE)
 
 #define PGPU_SCHEMA(P, R, x)                                                                                          \
@@ -93,6 +98,8 @@
         P(x, HEALTH, "Health", "s", CHANGES, TEXT_OF(health), object, NONE, "health", VALUE)                          \
         P(x, HEALTH_REASON, "HealthReason", "s", CHANGES, TEXT_OF(health_reason), object, NONE, "health-reason",      \
                 VALUE)                                                                                                \
+        P(x, OTHER_CONFIG, "OtherConfig", "a{ss}", CHANGES, MAP, other_config, SET("other_config"), "other-config",   \
+                MAP)                                                                                                  \
         P(x, WHOLE, "Size", "t", CONST, NUMBER_OF(whole_pgpu), object, NONE, "size", VALUE)
 
 #define GPU_GROUP_SCHEMA(P, R, x)                                                                                    \
@@ -106,6 +113,8 @@
         P(x, VGPUS, "VGPUs", "ao", INVALIDATES, REFS(VGPU), vgpus, NONE, "VGPU-uuids", REFS)                         \
         P(x, SUPPORTED, "SupportedVGPUTypes", "ao", CHANGES, REFS(VGPU_TYPE), supported, NONE,                       \
                 "supported-VGPU-types", REFS)                                                                        \
+        P(x, OTHER_CONFIG, "OtherConfig", "a{ss}", CHANGES, MAP, other_config, SET("other_config"), "other-config",  \
+                MAP)                                                                                                 \
         P(x, ENABLED, "EnabledVGPUTypes", "ao", CHANGES, REFS(VGPU_TYPE), enabled, NONE, "enabled-VGPU-types", REFS)
 
 #define VGPU_TYPE_SCHEMA(P, R, x)                                                                                     \
@@ -153,6 +162,11 @@
         R(x, JSON, decision, SET("decision"))                                                                         \
         P(x, PLATFORM, "Platform", "a{ss}", CHANGES, MAP, platform, ROW("platform"), "platform", MAP)                 \
         R(x, JSON, config, ROW("config"))                                                                             \
+        P(x, NAME_DESCRIPTION, "NameDescription", "s", CHANGES, LINES, name_description, OPT("name_description"),     \
+                "name-description", VALUE)                                                                            \
+        P(x, OTHER_CONFIG, "OtherConfig", "a{ss}", CHANGES, MAP, other_config, SET("other_config"), "other-config",   \
+                MAP)                                                                                                  \
+        P(x, TAGS, "Tags", "as", CHANGES, TEXTS, tags, SET("tags"), "tags", STRINGS)                                  \
         P(x, PROBLEMS, "Problems", "as", CHANGES, TEXTS, problems, NONE_OR_NULL, "problems", STRINGS)
 
 #define VGPU_SCHEMA(P, R, x)                                                                                          \
@@ -160,13 +174,15 @@
         P(x, GROUP, "GPUGroup", "o", CONST, REF(GPU_GROUP), group, ROW("gpu_group"), "gpu-group-uuid", REF)           \
         P(x, TYPE, "Type", "o", CONST, REF(VGPU_TYPE), type, ROW("type"), "type-uuid", REF)                           \
         P(x, DEVICE, "Device", "s", CONST, DEVICE, device, ROW("device"), "device", VALUE)                            \
-        R(x, TEXT, extra_args, ROW("extra_args"))                                                                     \
+        P(x, EXTRA_ARGS, "ExtraArgs", "s", CHANGES, TEXT, extra_args, ROW("extra_args"), "extra-args", VALUE)         \
         R(x, CUSTOM(pinned_pci), pinned_pci, OPT("pinned_pci"))                                                       \
         P(x, ATTACHED, "CurrentlyAttached", "b", CHANGES, BOOL, currently_attached, ROW("currently_attached"),        \
                 "currently-attached", VALUE)                                                                          \
         P(x, SCHEDULED, "ScheduledToBeResidentOn", "o", CHANGES, REF(PGPU), scheduled_on, SET("scheduled_on"),        \
                 "scheduled-to-be-resident-on", REF)                                                                   \
         P(x, RESIDENT_ON, "ResidentOn", "o", CHANGES, REF(PGPU), resident_on, SET("resident_on"), "resident-on", REF) \
+        P(x, OTHER_CONFIG, "OtherConfig", "a{ss}", CHANGES, MAP, other_config, SET("other_config"), "other-config",   \
+                MAP)                                                                                                  \
         R(x, BOOL, used_hold, OPT("used_hold"))
 
 #define RESERVATION_SCHEMA(P, R, x)                                                                         \

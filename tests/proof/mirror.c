@@ -58,6 +58,9 @@ static char *value_of(const Object *o, const Property *p) {
                 for (size_t i = 0; texts && texts[i]; i++)
                         strbuf_addf(&b, "%s\n", texts[i]);
                 break;
+        case '{':
+                strbuf_add(&b, property_map(o, p));
+                break;
         case 'o':
                 add_paths(&b, o, p);
                 break;

@@ -111,6 +111,10 @@ static bool is_same(const Object *o, const Property *p, struct json_object *valu
         case 't':
                 return json_object_get_uint64(value) == property_number(o, p);
         case 'a':
+                if (p->signature[1] == '{')
+                        return json_object_is_type(value, json_type_object) &&
+                               streq(json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+                                       property_map(o, p));
                 return json_object_is_type(value, json_type_array) &&
                        (p->signature[1] != 'o' || json_object_array_length(value) == count_paths(o, p));
         default:
@@ -197,7 +201,7 @@ int read_list(World *w, Mirror *mirror, ObjectClass c, uint64_t dice, Refusal *r
 
 static void show_texts(World *w, const Object *o) {
         static const char *const given[] = {"NameLabel", "NameDescription", "Owner", "Affinity", "VGPUsMax", "SizeMax",
-                "Enabled", "AllocationAlgorithm", "Placement"};
+                "Enabled", "AllocationAlgorithm", "Placement", "ExtraArgs"};
 
         for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
                 const Property *p = property_find(o->class, given[i]);

@@ -4,6 +4,7 @@
 
 #include "common/base/strlist.h"
 #include "policyd/pool/each.h"
+#include "policyd/pool/property.h"
 #include "protocol/names.h"
 #include "protocol/xml.h"
 #include "tests/proof/readers.h"
@@ -155,6 +156,28 @@ PERFORM(set_groups, Vm,
         return vms_set_groups(p, o, groups, groups[0] ? (ONE_IN(16) ? 2 : 1) : 0, refusal);)
 PERFORM(destroy_vm, Vm, return vms_destroy(p, o, refusal);)
 
+/* Maps and sets of any class: the entry is texts[0], of a map with texts[1] as its value; now and then it goes, or others do */
+
+static int change_entries(Call *c, const char *property, bool replace) {
+        bool is_map = property_find(c->objects[0]->class, property)->signature[1] == '{';
+        const char *key = c->arguments->texts[0], *value = c->arguments->texts[1];
+        const char *entry[] = {key, is_map ? value : NULL, NULL}, *none[] = {NULL}, *gone[] = {key, NULL};
+        bool goes = c->arguments->number % 3 == 0;
+
+        return objects_change_entries(c->policy, c->objects[0], property,
+                &(EntriesChange){.replace = replace, .set = goes ? none : entry, .remove = goes && !replace ? gone : none}, &c->refusal);
+}
+
+PERFORM(set_platform, Vm, return change_entries(c, "Platform", true);)
+PERFORM(change_platform, Vm, return change_entries(c, "Platform", false);)
+PERFORM(set_other_config, Vm, return change_entries(c, "OtherConfig", true);)
+PERFORM(change_other_config, Vm, return change_entries(c, "OtherConfig", false);)
+PERFORM(set_tags, Vm, return change_entries(c, "Tags", true);)
+PERFORM(change_tags, Vm, return change_entries(c, "Tags", false);)
+PERFORM(describe_vm, Vm, return vms_set_description(p, o, text, refusal);)
+PERFORM(describe_host, Host, return hosts_set_description(p, o, text, refusal);)
+PERFORM(set_extra_args, Vgpu, return vgpus_set_extra_args(p, o, text, refusal);)
+
 /* The others */
 
 PERFORM(destroy_vgpu, Vgpu, return vgpus_destroy(p, o, refusal);)
@@ -216,6 +239,16 @@ static void choose_power(Work *work, Arguments *a) {
 
         choose_number(work, a);
         set_text(a, 0, states[chance_between(&work->world->dice, 0, ARRAY_SIZE(states) - 1)]);
+}
+
+static void choose_platform(Work *work, Arguments *a) {
+        static const char *const keys[] = {"vga", "videoram", "viridian", "vgpu_pci_id", "vgpu_config", "vgpu_extra_args", ""};
+        static const char *const values[] = {"std", "16", "true", "0000:83:00.0", "grid_k100.conf", "a=1", ""};
+        size_t i = chance_between(&work->world->dice, 0, ARRAY_SIZE(keys) - 1);
+
+        choose_number(work, a);
+        set_text(a, 0, keys[i]);
+        set_text(a, 1, values[chance(&work->world->dice, 800) ? i : chance_between(&work->world->dice, 0, ARRAY_SIZE(values) - 1)]);
 }
 
 /* One that is, as often as one that is not. */
@@ -280,17 +313,26 @@ const Method work_methods[] = {
         OF(HOST, "Enable", 2, "h", .perform = enable_host, .sets = "Enabled=true"),
         OF(HOST, "Disable", 1, "h", .perform = disable_host, .sets = "Enabled=false"),
         OF(HOST, "Reconnect", 2, "h", .perform = reconnect),
+        OF(HOST, "SetNameDescription", 1, "hd", .perform = describe_host, .sets = "NameDescription"),
+        OF(HOST, "SetOtherConfig", 1, "hnd", .perform = set_other_config, .choose = choose_number),
+        OF(HOST, "ChangeOtherConfig", 1, "hnd", .perform = change_other_config, .choose = choose_number),
+        OF(HOST, "SetTags", 1, "hn", .perform = set_tags, .choose = choose_number),
+        OF(HOST, "ChangeTags", 1, "hn", .perform = change_tags, .choose = choose_number),
         OF(HOST, "DeclareDead", 6, "h", .perform = declare_dead, .choose = choose_dead),
         OF(PGPU, "SetGPUGroup", 1, "pG", .perform = set_group),
         OF(PGPU, "AddEnabledVGPUType", 2, "pt", .perform = add_type),
         OF(PGPU, "RemoveEnabledVGPUType", 1, "pt", .perform = remove_type),
         OF(PGPU, "SetEnabledVGPUTypes", 1, "p", .perform = set_some_types, .choose = choose_number),
         OF(PGPU, "ClearHealth", 2, "p", .perform = clear_health),
+        OF(PGPU, "SetOtherConfig", 1, "pnd", .perform = set_other_config, .choose = choose_number),
+        OF(PGPU, "ChangeOtherConfig", 1, "pnd", .perform = change_other_config, .choose = choose_number),
         OF(PGPU, "GetRemainingCapacity", 1, "pt", .perform = pgpu_capacity_of, .flags = METHOD_READS),
         OF(GPU_GROUP, "Destroy", 1, "g", .perform = destroy_group),
         OF(GPU_GROUP, "SetAllocationAlgorithm", 2, "gx", .perform = set_algorithm, .choose = choose_word, .sets = "AllocationAlgorithm"),
         OF(GPU_GROUP, "SetNameLabel", 1, "gn", .perform = name_group, .sets = "NameLabel"),
         OF(GPU_GROUP, "SetNameDescription", 1, "gd", .perform = describe_group, .sets = "NameDescription"),
+        OF(GPU_GROUP, "SetOtherConfig", 1, "gnd", .perform = set_other_config, .choose = choose_number),
+        OF(GPU_GROUP, "ChangeOtherConfig", 1, "gnd", .perform = change_other_config, .choose = choose_number),
         OF(GPU_GROUP, "GetRemainingCapacity", 1, "gt", .perform = group_capacity_of, .flags = METHOD_READS),
         OF(GPU_GROUP, "Plan", 1, "gT", .perform = plan, .flags = METHOD_READS),
         OF(GPU_GROUP, "GetFailuresToTolerate", 1, "g", .perform = failures, .flags = METHOD_READS),
@@ -309,7 +351,17 @@ const Method work_methods[] = {
         OF(VM, "SetAffinity", 1, "vn", .perform = set_affinity, .choose = choose_found, .sets = "Affinity"),
         OF(VM, "SetOwner", 2, "vo", .perform = set_owner, .sets = "Owner"),
         OF(VM, "SetGroups", 2, "vM", .perform = set_groups, .choose = choose_number),
+        OF(VM, "SetNameDescription", 1, "vd", .perform = describe_vm, .sets = "NameDescription"),
+        OF(VM, "SetPlatform", 1, "vxx", .perform = set_platform, .choose = choose_platform),
+        OF(VM, "ChangePlatform", 3, "vxx", .perform = change_platform, .choose = choose_platform),
+        OF(VM, "SetOtherConfig", 1, "vnd", .perform = set_other_config, .choose = choose_number),
+        OF(VM, "ChangeOtherConfig", 1, "vnd", .perform = change_other_config, .choose = choose_number),
+        OF(VM, "SetTags", 1, "vn", .perform = set_tags, .choose = choose_number),
+        OF(VM, "ChangeTags", 1, "vn", .perform = change_tags, .choose = choose_number),
         OF(VM, "Destroy", 9, "v", .perform = destroy_vm),
+        OF(VGPU, "SetExtraArgs", 1, "un", .perform = set_extra_args, .sets = "ExtraArgs"),
+        OF(VGPU, "SetOtherConfig", 1, "und", .perform = set_other_config, .choose = choose_number),
+        OF(VGPU, "ChangeOtherConfig", 1, "und", .perform = change_other_config, .choose = choose_number),
         OF(VGPU, "Destroy", 3, "u", .perform = destroy_vgpu),
         OF(RESERVATION, "Destroy", 2, "r", .perform = destroy_reservation),
         OF(QUOTA, "SetVGPUsMax", 1, "q", .perform = set_vgpus_max, .choose = choose_number, .sets = "VGPUsMax="),

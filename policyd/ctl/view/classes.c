@@ -45,6 +45,7 @@ JOB_SCHEMA(NAMES, SCHEMA_SKIP, job)
 static const Field host_fields[] = {
         UUID_COLUMN,
         COLUMN(host, NAME_LABEL),
+        RO(host, NAME_DESCRIPTION),
         COLUMN(host, STATE),
         COLUMN(host, STATE_REASON),
         SET_COLUMN(host, ENABLED, 'b', "Enable Disable"),
@@ -115,6 +116,7 @@ static const Field vgpu_type_fields[] = {
 static const Field vm_fields[] = {
         UUID_COLUMN,
         SET_COLUMN(vm, NAME_LABEL, 's', "SetNameLabel"),
+        RO(vm, NAME_DESCRIPTION),
         COLUMN(vm, POWER_STATE),
         RO(vm, RESIDENT_ON),
         LABEL("resident-on-name-label", vm, RESIDENT_ON),

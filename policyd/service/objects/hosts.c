@@ -165,3 +165,11 @@ int hosts_declare_dead(Policy *p, Host *h, Refusal *refusal) {
         log_host(LOG_NOTICE, NULL, h, "Host %s was declared dead; VMs released: %zu.", h->name_label, n);
         return 0;
 }
+
+int hosts_set_description(Policy *p, Host *h, const char *description, Refusal *refusal) {
+        const TextChange change = {&h->name_description, description, HOST_NAME_DESCRIPTION};
+        int r;
+
+        r = check_text("A host", "name_description", description, TEXT_LINES, refusal);
+        return decided(r ?: object_set_texts(&p->batch, &h->object, &change, 1));
+}

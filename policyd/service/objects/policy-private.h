@@ -32,6 +32,9 @@ struct Policy {
 /* vms.c */
 int vm_add(Policy *p, const VmRecord *record, Vm **ret, Refusal *refusal);
 
+/* vm-platform.c: text is platform's; refused like a use case. */
+int vm_set_platform(Policy *p, Vm *vm, struct json_object *platform, const char *text, Refusal *refusal);
+
 /* vm-groups.c. Checks first, as vm_groups_create(); no object may have the given id yet. */
 int vm_group_check_placement(const char *placement_or_null, Refusal *refusal);
 int vm_group_add(Policy *p, const Uuid *id_or_null, const char *name_label, const char *name_description,

@@ -32,6 +32,14 @@ int vgpus_create(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type_or_null, con
         return 0;
 }
 
+int vgpus_set_extra_args(Policy *p, Vgpu *v, const char *extra_args, Refusal *refusal) {
+        const TextChange change = {&v->extra_args, extra_args, VGPU_EXTRA_ARGS};
+        int r;
+
+        r = check_text("A VGPU", "text of extra_args", extra_args, TEXT_LINE, refusal);
+        return decided(r ?: object_set_texts(&p->batch, &v->object, &change, 1));
+}
+
 int vgpus_destroy(Policy *p, Vgpu *v, Refusal *refusal) {
         Vm *vm = v->vm;
         int r;

@@ -152,6 +152,14 @@ int vms_set_names(
         return decided(r ?: object_set_texts(&p->batch, &vm->object, changes, ARRAY_SIZE(changes)));
 }
 
+int vms_set_description(Policy *p, Vm *vm, const char *description, Refusal *refusal) {
+        const TextChange change = {&vm->name_description, description, VM_NAME_DESCRIPTION};
+        int r;
+
+        r = check_text("A VM", "name_description", description, TEXT_LINES, refusal);
+        return decided(r ?: object_set_texts(&p->batch, &vm->object, &change, 1));
+}
+
 int vms_set_owner(Policy *p, Vm *vm, const char *owner, Refusal *refusal) {
         int r;
 

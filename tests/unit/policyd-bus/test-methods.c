@@ -70,8 +70,8 @@ static void test_filters_have_the_type_of_their_property(void **state) {
                 "The filter PowerState is given as type 'b' (true), but PowerState of a vm is text, of type 's'"));
         /* Also behind one that matches nothing. */
         assert_false(MANAGER(
-                w, "List", "sa{sv}uu", "vm", 2, "NameLabel", "s", "lin", "NameDescription", "s", "", 0, 0));
-        assert_non_null(strstr(w->sentence, "no property 'NameDescription'"));
+                w, "List", "sa{sv}uu", "vm", 2, "NameLabel", "s", "lin", "Description", "s", "", 0, 0));
+        assert_non_null(strstr(w->sentence, "no property 'Description'"));
 
         assert_true(MANAGER(w, "List", "sa{sv}uu", "vm", 1, "Groups", "o", group, 0, 0));
         assert_non_null(strstr(w->reply, "\"total\":1"));
@@ -90,6 +90,34 @@ static void test_filters_have_the_type_of_their_property(void **state) {
         assert_non_null(strstr(w->sentence, "true or false, of type 'b'"));
         assert_false(MANAGER(w, "List", "sa{sv}uu", "host", 1, "MemoryTotal", "s", "64 GiB", 0, 0));
         assert_non_null(strstr(w->sentence, "a number, of type 't'"));
+}
+
+/* Each entry by itself, so that two clients do not undo each other; all of them over a restart. */
+static void test_entries_are_kept(void **state) {
+        World *w = *state;
+        char vm[128];
+
+        assert_true(MANAGER(w, "CreateVM", "sa{sv}", VM_RECORD("win"), 0));
+        snprintf(vm, sizeof(vm), "%.127s", w->reply);
+        assert_true(call(w, vm, POLICY_IFACE_VM, "SetOtherConfig", "a{ss}", 2, "a", "1", "b", "2"));
+        assert_true(call(w, vm, POLICY_IFACE_VM, "ChangeOtherConfig", "a{ss}as", 1, "c", "3", 2, "a", "never"));
+        assert_true(call(w, vm, POLICY_IFACE_VM, "ChangeTags", "asas", 2, "red", "old", 0));
+        assert_true(call(w, vm, POLICY_IFACE_VM, "ChangeTags", "asas", 2, "red", "new", 1, "old"));
+        assert_true(call(w, vm, POLICY_IFACE_VM, "SetPlatform", "a{ss}", 1, "vga", "std"));
+        assert_true(call(w, vm, POLICY_IFACE_VM, "SetNameDescription", "s", "two\nlines"));
+        for (int again = 0; again < 2; again++) {
+                assert_true(MANAGER(w, "List", "sa{sv}uu", "vm", 4, "OtherConfig", "s", "b=2", "OtherConfig", "s", "c", "Platform",
+                        "s", "vga=std", "Tags", "s", "new", 0, 0));
+                assert_non_null(strstr(w->reply, "\"OtherConfig\":{\"b\":\"2\",\"c\":\"3\"},\"Tags\":[\"red\",\"new\"]"));
+                assert_non_null(strstr(w->reply, "\"NameDescription\":\"two\\nlines\""));
+                assert_int_equal(policyd_end(w, SIGKILL), -SIGKILL);
+                policyd_start(w, NULL);
+        }
+        assert_true(MANAGER(w, "List", "sa{sv}uu", "vm", 1, "OtherConfig", "s", "b=3", 0, 0));
+        assert_non_null(strstr(w->reply, "\"total\":0"));
+        assert_true(call(w, vm, POLICY_IFACE_VM, "SetOtherConfig", "a{ss}", 0));
+        assert_true(MANAGER(w, "List", "sa{sv}uu", "vm", 1, "OtherConfig", "s", "b", 0, 0));
+        assert_non_null(strstr(w->reply, "\"total\":0"));
 }
 
 static void test_a_name_of_several_is_told_with_their_uuids(void **state) {
@@ -350,6 +378,7 @@ int main(void) {
                 WORLD_TEST(test_objects_are_found),
                 WORLD_TEST(test_options_are_strict),
                 WORLD_TEST(test_filters_have_the_type_of_their_property),
+                WORLD_TEST(test_entries_are_kept),
                 WORLD_TEST(test_a_name_of_several_is_told_with_their_uuids),
                 WORLD_TEST(test_no_object_is_no_object_to_any_method),
                 WORLD_TEST(test_references_are_checked),

@@ -333,6 +333,24 @@ static void refuse_starts(Pool *p) {
         assert_true(call(w, p->host, POLICY_IFACE_HOST, "Enable", ""));
 }
 
+/* Maps and sets of all classes. */
+static void refuse_entries(Pool *p) {
+        VM_REFUSED(p, "InvalidRecord", p->idle, "SetNameDescription", "s", "\033[2J");
+        VM_REFUSED(p, "InvalidRecord", p->bare, "SetPlatform", "a{ss}", 1, "vga", "foo");
+        VM_REFUSED(p, "InvalidRecord", p->bare, "ChangePlatform", "a{ss}as", 2, "vgpu_pci_id", "here", "vgpu_config", "k100.conf", 0);
+        VM_REFUSED(p, "VMBadPowerState", p->busy, "SetPlatform", "a{ss}", 1, "vgpu_extra_args", "a=1");
+        VM_REFUSED(p, "InvalidRecord", p->idle, "SetOtherConfig", "a{ss}", 1, "pci", "0/0000:84:00.0");
+        VM_REFUSED(p, "InvalidRecord", p->idle, "ChangeOtherConfig", "a{ss}as", 2, "good", "1", "auto_poweron", "true", 0);
+        VM_REFUSED(p, "InvalidRecord", p->idle, "SetTags", "as", 2, "good", "");
+        REFUSED(p, "InvalidRecord", p->host, POLICY_IFACE_HOST, "SetNameDescription", "s", "\033[2J");
+        REFUSED(p, "InvalidRecord", p->host, POLICY_IFACE_HOST, "SetTags", "as", 1, "a\nb");
+        REFUSED(p, "InvalidRecord", p->host, POLICY_IFACE_HOST, "SetOtherConfig", "a{ss}", 2, "good", "1", "", "2");
+        REFUSED(p, "InvalidRecord", p->pgpu, POLICY_IFACE_PGPU, "SetOtherConfig", "a{ss}", 1, "", "2");
+        REFUSED(p, "InvalidRecord", p->group, POLICY_IFACE_GPU_GROUP, "SetOtherConfig", "a{ss}", 1, "", "2");
+        REFUSED(p, "InvalidRecord", p->busy_vgpu, POLICY_IFACE_VGPU, "SetOtherConfig", "a{ss}", 1, "", "2");
+        REFUSED(p, "InvalidRecord", p->busy_vgpu, POLICY_IFACE_VGPU, "SetExtraArgs", "s", "a\nb");
+}
+
 static void refuse_changes(Pool *p) {
         VM_REFUSED(p, "VMBadPowerState", p->idle, "Shutdown", "a{sv}", 0);
         VM_REFUSED(p, "VMBadPowerState", p->idle, "HardShutdown", "a{sv}", 0);
@@ -385,6 +403,8 @@ static void refuse_unstored(Pool *p) {
         MANAGER_REFUSED(
                 p, "StorageFailed", "CreateQuota", "soa{sv}", "q", "/", 1, "vgpus_max", "t", (uint64_t) 1);
         VM_REFUSED(p, "StorageFailed", p->idle, "SetNameLabel", "s", "other");
+        VM_REFUSED(p, "StorageFailed", p->idle, "SetPlatform", "a{ss}", 1, "vga", "std");
+        VM_REFUSED(p, "StorageFailed", p->idle, "SetTags", "as", 1, "red");
         VM_REFUSED(p, "StorageFailed", p->idle, "SetConfig", "s", CONFIG("hvm", "524288", ""));
         VM_REFUSED(p, "StorageFailed", p->idle, "SetGroups", "ao", 1, p->web);
         VM_REFUSED(p, "StorageFailed", p->bare, "Destroy", "");
@@ -409,6 +429,14 @@ static const char *const exceptions[] = {
         "Manager.Reserve LimitReached",
         "Manager.CreateQuota LimitReached",
         "Manager.CreateVMGroup LimitReached", /* test_limits */
+        "VM.SetPlatform LimitReached",
+        "VM.SetOtherConfig LimitReached",
+        "VM.SetTags LimitReached",
+        "Host.SetOtherConfig LimitReached",
+        "Host.SetTags LimitReached",
+        "PGPU.SetOtherConfig LimitReached",
+        "GPUGroup.SetOtherConfig LimitReached",
+        "VGPU.SetOtherConfig LimitReached", /* policyd-service: test-entries.c */
         "Manager.ImportVM DeviceAlreadyExists",
         "Manager.ImportVM VMPCIBusFull", /* of VGPUs that one VM can have */
         "VM.Start VMBadPowerState",
@@ -486,6 +514,7 @@ static void test_a_refusal_changes_nothing(void **state) {
         refuse_hardware(&p);
         refuse_reservations(&p);
         refuse_starts(&p);
+        refuse_entries(&p);
         refuse_changes(&p);
         refuse_offline(&p);
         refuse_unstored(&p);
