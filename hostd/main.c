@@ -21,16 +21,16 @@ typedef struct Program {
         bool self_test, json;
 } Program;
 
-static void on_ready(void *userdata) {
-        Program *p = userdata;
+static void describe(char buf[static DAEMON_STATUS_MAX], void *userdata) {
+        (void) host_describe(((Program *) userdata)->host, buf);
+}
 
-        daemon_ready(&p->daemon, host_describe(p->host, (char[HOST_DESCRIPTION_MAX]){}));
+static void on_ready(void *userdata) {
+        daemon_ready(&((Program *) userdata)->daemon);
 }
 
 static void on_status(void *userdata) {
-        Program *p = userdata;
-
-        daemon_status(&p->daemon, "%s", host_describe(p->host, (char[HOST_DESCRIPTION_MAX]){}));
+        daemon_status_changed(&((Program *) userdata)->daemon);
 }
 
 static const BusHostHandlers handlers = {.ready = on_ready, .status = on_status};
@@ -48,6 +48,7 @@ static int start(Program *p) {
         r = host_parts_open(&p->parts, d->event, &p->settings, d->state_dir, d->runtime_dir);
         if (r >= 0)
                 r = host_open(&p->parts, &p->host);
+        daemon_set_describe(&p->daemon, describe, p);
         if (r >= 0)
                 r = bus_host_new(d->event, p->settings.bus, p->host, &handlers, p, &p->bus);
         if (r >= 0)

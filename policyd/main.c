@@ -7,8 +7,12 @@
 #include "policyd/check-database.h"
 #include "policyd/program.h"
 
-static void on_status(const char *line, void *userdata) {
-        daemon_status(userdata, "%s", line);
+static void describe(char buf[static DAEMON_STATUS_MAX], void *userdata) {
+        policy_describe(((Program *) userdata)->policy, buf, DAEMON_STATUS_MAX);
+}
+
+static void on_status(void *userdata) {
+        daemon_status_changed(userdata);
 }
 
 static int run(Daemon *daemon, PolicydSettings *settings, Program *program) {
@@ -25,7 +29,8 @@ static int run(Daemon *daemon, PolicydSettings *settings, Program *program) {
         if (r < 0)
                 return database_exit_status(r);
 
-        daemon_ready(daemon, "Serving the pool");
+        daemon_set_describe(daemon, describe, program);
+        daemon_ready(daemon);
         return daemon_run(daemon);
 }
 

@@ -51,7 +51,7 @@ static int serve(Program *p, const PolicydSettings *settings) {
 }
 
 int program_start(Program *p, sd_event *event, const PolicydSettings *settings, const char *state_dir,
-        void (*status)(const char *line, void *userdata), void *userdata) {
+        void (*status)(void *userdata), void *userdata) {
         PolicyOptions policy_options;
         BusOptions bus_options;
         LinkSettings links;

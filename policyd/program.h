@@ -16,5 +16,5 @@ typedef struct Program {
 
 /* Serves the bus and dials the hosts. What went wrong was logged; -EUCLEAN: a restart does not help. */
 int program_start(Program *p, sd_event *event, const PolicydSettings *settings, const char *state_dir,
-        void (*status)(const char *line, void *userdata), void *userdata);
+        void (*status)(void *userdata), void *userdata);
 void program_done(Program *p);

@@ -7,11 +7,10 @@
 
 #include <getopt.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 
-#include "common/base/text.h"
 #include "common/daemon/frame.h"
 #include "common/daemon/log.h"
 #include "common/io/file.h"
@@ -22,6 +21,7 @@ typedef struct Options {
 } Options;
 
 #define FLAGS_MAX 8
+#define STATUS_PAUSE UINT64_C(1000000)
 
 static void print_help(const DaemonInfo *info) {
         printf("%s: %s\n\n"
@@ -183,6 +183,13 @@ static int on_stop_signal(sd_event_source *source, const struct signalfd_siginfo
         return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
+static uint64_t now_usec(void) {
+        struct timespec now = {};
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &now);
+        return (uint64_t) now.tv_sec * UINT64_C(1000000) + (uint64_t) now.tv_nsec / 1000;
+}
+
 static int on_reload_signal(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata) {
         Daemon *d = userdata;
 
@@ -191,9 +198,10 @@ static int on_reload_signal(sd_event_source *source, const struct signalfd_sigin
                 return 0;
         }
 
-        sd_notify(/* unset_environment= */ false, "RELOADING=1");
+        sd_notifyf(/* unset_environment= */ false, "RELOADING=1\nMONOTONIC_USEC=%llu", (unsigned long long) now_usec());
         d->on_reload(d->reload_userdata);
         sd_notify(/* unset_environment= */ false, "READY=1");
+        daemon_status_changed(d);
         return 0;
 }
 
@@ -251,6 +259,7 @@ void daemon_set_reload(Daemon *d, void (*on_reload)(void *userdata), void *userd
 }
 
 void daemon_done(Daemon *d) {
+        sd_event_source_unref(d->status_timer);
         sd_event_unref(d->event);
         free(d->state_dir);
         free(d->runtime_dir);
@@ -259,20 +268,54 @@ void daemon_done(Daemon *d) {
         *d = (Daemon){};
 }
 
-void daemon_ready(Daemon *d, const char *status) {
-        sd_notifyf(/* unset_environment= */ false, "READY=1\nSTATUS=%s", status);
-        log_info("%s", status);
+/* The line for "systemctl status" */
+
+void daemon_set_describe(Daemon *d, DaemonDescribe describe, void *userdata) {
+        d->describe = describe;
+        d->describe_userdata = userdata;
 }
 
-void daemon_status(Daemon *d, const char *format, ...) {
-        _cleanup_free_ char *status = NULL;
-        va_list ap;
+/* False: it is the line that was sent last. */
+static bool describe_anew(Daemon *d) {
+        char line[DAEMON_STATUS_MAX] = "";
 
-        va_start(ap, format);
-        status = text_vprintf(format, ap);
-        va_end(ap);
-        if (status)
-                sd_notifyf(/* unset_environment= */ false, "STATUS=%s", status);
+        d->describe(line, d->describe_userdata);
+        if (streq(line, d->status))
+                return false;
+        memcpy(d->status, line, sizeof(line));
+        d->status_due = now_usec() + STATUS_PAUSE;
+        return true;
+}
+
+void daemon_ready(Daemon *d) {
+        (void) describe_anew(d);
+        sd_notifyf(/* unset_environment= */ false, "READY=1\nSTATUS=%s", d->status);
+        log_info("%s", d->status);
+}
+
+static int on_status_due(sd_event_source *source, uint64_t usec, void *userdata) {
+        Daemon *d = userdata;
+
+        if (describe_anew(d))
+                sd_notifyf(/* unset_environment= */ false, "STATUS=%s", d->status);
+        return 0;
+}
+
+void daemon_status_changed(Daemon *d) {
+        int enabled = SD_EVENT_OFF, r;
+
+        if (!d->describe || (d->status_timer && sd_event_source_get_enabled(d->status_timer, &enabled) > 0))
+                return;
+        if (!d->status_timer)
+                r = sd_event_add_time(d->event, &d->status_timer, CLOCK_MONOTONIC, d->status_due, /* accuracy= */ 0,
+                        on_status_due, d);
+        else {
+                r = sd_event_source_set_time(d->status_timer, d->status_due);
+                if (r >= 0)
+                        r = sd_event_source_set_enabled(d->status_timer, SD_EVENT_ONESHOT);
+        }
+        if (r < 0)
+                log_errno(r, "Failed to set the timer of the status line, ignoring");
 }
 
 int daemon_run(Daemon *d) {

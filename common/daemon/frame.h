@@ -31,6 +31,10 @@ typedef struct DaemonInfo {
         const DaemonFlag *flags; /* ended by one without a name; may be NULL */
 } DaemonInfo;
 
+/* Writes what the daemon does now, in a line for "systemctl status". */
+#define DAEMON_STATUS_MAX 256
+typedef void (*DaemonDescribe)(char buf[static DAEMON_STATUS_MAX], void *userdata);
+
 typedef struct Daemon {
         sd_event *event;
         char *state_dir, *runtime_dir;
@@ -38,15 +42,23 @@ typedef struct Daemon {
         const char *const *extra_args; /* the --set values, NULL-terminated: KEY=VALUE settings */
         void (*on_reload)(void *userdata); /* private: daemon_set_reload() */
         void *reload_userdata;
+        DaemonDescribe describe; /* private: daemon_set_describe() */
+        void *describe_userdata;
+        char status[DAEMON_STATUS_MAX]; /* as last sent */
+        uint64_t status_due;            /* µs: not before; CLOCK_MONOTONIC */
+        sd_event_source *status_timer;
 } Daemon;
 
 /* Parses the arguments; returns 0 to go on, 1 when --help or --version was served, negative (already printed) on error. */
 int daemon_init(Daemon *d, const DaemonInfo *info, int argc, char **argv);
 void daemon_done(Daemon *d);
 
-/* Called on SIGHUP, in the loop. */
+/* Called on SIGHUP, in the loop. It logs what it did. */
 void daemon_set_reload(Daemon *d, void (*on_reload)(void *userdata), void *userdata);
 
-void daemon_ready(Daemon *d, const char *status);                       /* READY=1 STATUS=… */
-void daemon_status(Daemon *d, const char *format, ...) _printf_(2, 3);  /* STATUS=… */
-int daemon_run(Daemon *d);                                              /* until a signal or sd_event_exit(); the exit code */
+/* Before daemon_ready(), which sends and logs the first line: READY=1 STATUS=… */
+void daemon_set_describe(Daemon *d, DaemonDescribe describe, void *userdata);
+void daemon_ready(Daemon *d);
+/* The line may be another now. It is made and sent from the loop, at most once a second, since changes come in bursts. */
+void daemon_status_changed(Daemon *d);
+int daemon_run(Daemon *d); /* until a signal or sd_event_exit(); the exit code */

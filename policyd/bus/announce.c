@@ -114,11 +114,11 @@ static void on_rebuilt(void *userdata) {
                 bus->bus, POLICY_PATH, POLICY_IFACE_MANAGER, "UnreadableRows", "RowsSetAside", NULL);
 }
 
-static void on_status(const char *line, void *userdata) {
+static void on_status(void *userdata) {
         Bus *bus = userdata;
 
         if (bus->options.status)
-                bus->options.status(line, bus->options.userdata);
+                bus->options.status(bus->options.userdata);
 }
 
 static void on_stale(const char *message, void *userdata) {

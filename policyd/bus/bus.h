@@ -19,7 +19,7 @@ typedef struct Bus Bus;
 typedef struct BusOptions {
         const char *address;   /* of the master's bus; "" or "system": the system bus */
         uint64_t requests_max; /* of one caller, waiting for their reply */
-        void (*status)(const char *line, void *userdata); /* passed on from the policy */
+        void (*status)(void *userdata); /* passed on from the policy */
         void *userdata;
 } BusOptions;
 

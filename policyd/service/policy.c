@@ -54,25 +54,9 @@ int policy_idempotency_record(Policy *p, uint32_t uid, const char *method, const
                                    owner, &p->batch.now.extra));
 }
 
-/* The line for sd_notify */
-
-static void report_status(Policy *p) {
-        const PtrArray *all = p->batch.pool->objects;
-        size_t online = 0;
-        char line[128];
-
-        if (!p->listener.status || !p->started)
-                return;
-        for (size_t i = 0; i < all[CLASS_HOST].n; i++)
-                if (((Host *) all[CLASS_HOST].items[i])->state == HOST_ONLINE)
-                        online++;
-        text_format(line, sizeof(line), "%zu of %zu hosts online, %zu PGPU%s, %zu VGPU%s", online,
-                all[CLASS_HOST].n, all[CLASS_PGPU].n, PLURAL(all[CLASS_PGPU].n), all[CLASS_VGPU].n,
-                PLURAL(all[CLASS_VGPU].n));
-        if (streq_ptr(line, p->status))
-                return;
-        if (text_set(&p->status, line) >= 0)
-                p->listener.status(line, p->userdata);
+static void note_status(const Policy *p) {
+        if (p->listener.status)
+                p->listener.status(p->userdata);
 }
 
 /* Expiry of finished jobs and of reservations: one timer for whichever comes first. */
@@ -130,10 +114,18 @@ static void on_stored(void *userdata) {
                 peer->touched = false;
 }
 
-/* The status counts PGPUs and VGPUs, and looks at each host. */
+/* policy_describe() may say something else. */
 static bool changes_status(const Object *o) {
-        return o->class == CLASS_HOST ||
-               ((o->class == CLASS_PGPU || o->class == CLASS_VGPU) && (o->is_new || o->removed));
+        switch (o->class) {
+        case CLASS_HOST:
+        case CLASS_PGPU:
+        case CLASS_GPU_GROUP:
+        case CLASS_VGPU:
+        case CLASS_RESERVATION:
+                return true;
+        default:
+                return false;
+        }
 }
 
 static void announce(const Policy *p, const Object *o) {
@@ -162,7 +154,7 @@ static void on_changed(Object *changes, void *userdata) {
                 announce(p, o);
         }
         if (status)
-                report_status(p);
+                note_status(p);
         for (Object *o = changes; o; o = next) {
                 next = o->next_changed;
                 pool_forget(p->batch.pool, o);
@@ -490,7 +482,6 @@ Policy *policy_free(Policy *p) {
         loop_timer_free(p->retry_timer);
         loop_timer_free(p->expiry_timer);
         loop_timer_free(p->clock_timer);
-        free(p->status);
         free(p);
         return NULL;
 }
@@ -498,10 +489,9 @@ Policy *policy_free(Policy *p) {
 int policy_start(Policy *p) {
         int r;
 
-        if (policy_is_read_only(p)) {
-                report_status(p);
+        note_status(p);
+        if (policy_is_read_only(p))
                 return 0;
-        }
         p->started = true;
         r = epoch_start(&p->hosts);
         r = r ?: peers_sync(&p->hosts);
@@ -510,6 +500,5 @@ int policy_start(Policy *p) {
         jobs_expire(&p->operations);
         reservations_expire(p);
         arm_expiry(p);
-        report_status(p);
         return 0;
 }

@@ -29,8 +29,8 @@ typedef struct PolicyListener {
         /* It reached a final state: "done", "failed", "cancelled". */
         void (*job_removed)(const Job *j, const char *result, void *userdata);
         void (*rebuilt)(void *userdata);
-        /* "3 hosts online, 12 PGPUs, 40 VGPUs", for sd_notify. */
-        void (*status)(const char *line, void *userdata);
+        /* policy_describe() may say something else. */
+        void (*status)(void *userdata);
         /* Another master commands: exit with POLICY_EXIT_STALE. */
         void (*stale)(const char *message, void *userdata);
 } PolicyListener;
@@ -46,6 +46,8 @@ Policy *policy_free(Policy *p);
 DEFINE_CLEANUP(Policy *, policy_free)
 int policy_start(Policy *p); /* dials the hosts */
 
+/* "3 hosts, 10 PGPUs, 41 of 80 GRID K100 free, 1 host offline". It counts each VGPU. */
+void policy_describe(Policy *p, char *buf, size_t size);
 Pool *policy_pool(Policy *p); /* read only for the bus layer */
 uint64_t policy_epoch(const Policy *p);
 /* That the database is an old copy, which hosts were not heard since, and what to do; "" when it is none. */

@@ -17,7 +17,7 @@ static void on_job_ended(const Job *j, const char *result, void *userdata) {
 static void on_rebuilt(void *userdata) {
 }
 
-static void on_status(const char *line, void *userdata) {
+static void on_status(void *userdata) {
 }
 
 /* Nothing of it runs any more after this turn. */

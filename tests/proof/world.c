@@ -42,7 +42,7 @@ static void on_rebuilt(void *userdata) {
                 history_add(&w->history, "policyd rebuilt");
 }
 
-static void on_status(const char *line, void *userdata) {
+static void on_status(void *userdata) {
 }
 
 static void on_stale(const char *message, void *userdata) {

@@ -25,7 +25,6 @@ struct Policy {
         LoopTimer *retry_timer, *expiry_timer;
         LoopTimer *clock_timer; /* while the clock stands before 1970 */
         uint64_t retry_delay;
-        char *status; /* the line that was last sent */
         bool started;
 };
 

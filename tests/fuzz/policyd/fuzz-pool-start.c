@@ -28,12 +28,15 @@ static void on_text(const char *text, void *userdata) {
                 abort();
 }
 
+static void on_status(void *userdata) {
+}
+
 static const PolicyListener listener = {
         .changed = on_changed,
         .job_new = on_job_new,
         .job_removed = on_job_removed,
         .rebuilt = on_rebuilt,
-        .status = on_text,
+        .status = on_status,
         .stale = on_text,
 };
 

@@ -193,6 +193,16 @@ static void assert_notified(int fd, const char *expected) {
         assert_string_equal(text, expected);
 }
 
+/* systemd compares the time with its own, to know which of several reloads it is. */
+static void assert_notified_of_reload(int fd) {
+        char text[256] = "";
+        unsigned long long usec;
+
+        assert_true(recv(fd, text, sizeof(text) - 1, 0) > 0);
+        assert_int_equal(sscanf(text, "RELOADING=1\nMONOTONIC_USEC=%llu", &usec), 1);
+        assert_true(usec > 0);
+}
+
 static void count_reloads(void *userdata) {
         unsigned *n = userdata;
 
@@ -203,10 +213,75 @@ static void count_reloads(void *userdata) {
                 raise(SIGHUP);
 }
 
+/* Another line each time. */
+static void describe(char buf[static DAEMON_STATUS_MAX], void *userdata) {
+        unsigned *n = userdata;
+
+        snprintf(buf, DAEMON_STATUS_MAX, "%u VMs", (*n)++);
+}
+
+static void describe_the_same(char buf[static DAEMON_STATUS_MAX], void *userdata) {
+        snprintf(buf, DAEMON_STATUS_MAX, "Serving");
+        ++*(unsigned *) userdata;
+}
+
+static int stop_loop(sd_event_source *source, uint64_t usec, void *userdata) {
+        return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+/* Reports a change, five times in a millisecond each. */
+static int change(sd_event_source *source, uint64_t usec, void *userdata) {
+        for (unsigned i = 0; i < 5; i++)
+                daemon_status_changed(userdata);
+        return sd_event_source_set_time(source, usec + 1000) < 0 || sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) < 0;
+}
+
+static void run_with_changes(const char *path, DaemonDescribe describe_or, unsigned *n_asked, uint64_t usec) {
+        _cleanup_free_ char *text = NULL;
+        uint64_t now;
+        Capture c;
+        Daemon d;
+
+        setenv("NOTIFY_SOCKET", path, 1);
+        c = capture_begin(STDERR_FILENO);
+        assert_ok(INIT(&d));
+        daemon_set_describe(&d, describe_or, n_asked);
+        daemon_ready(&d);
+        assert_true(sd_event_now(d.event, CLOCK_MONOTONIC, &now) >= 0);
+        assert_ok(sd_event_add_time(d.event, NULL, CLOCK_MONOTONIC, now, 1, change, &d));
+        assert_ok(sd_event_add_time(d.event, NULL, CLOCK_MONOTONIC, now + usec, 1, stop_loop, NULL));
+        assert_int_equal(daemon_run(&d), 0);
+        daemon_done(&d);
+        text = capture_end(&c, STDERR_FILENO);
+}
+
+static void the_status_line_is_sent_once_a_second_at_most(void **state) {
+        _cleanup_free_ char *path = path_join(*state, "notify");
+        _cleanup_close_ int notify = open_notify_socket();
+        unsigned n_asked = 0;
+
+        run_with_changes(path, describe, &n_asked, 1500000);
+        assert_notified(notify, "READY=1\nSTATUS=0 VMs");
+        assert_notified(notify, "STATUS=1 VMs");
+        assert_int_equal(n_asked, 2);
+}
+
+static void the_same_status_line_is_not_sent_again(void **state) {
+        _cleanup_free_ char *path = path_join(*state, "notify");
+        _cleanup_close_ int notify = open_notify_socket();
+        unsigned n_asked = 0;
+        char buf[64];
+
+        run_with_changes(path, describe_the_same, &n_asked, 1200000);
+        assert_notified(notify, "READY=1\nSTATUS=Serving");
+        assert_true(n_asked >= 2);
+        assert_true(recv(notify, buf, sizeof(buf), MSG_DONTWAIT) < 0);
+}
+
 static void signals_reload_and_stop(void **state) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         _cleanup_close_ int notify = -1;
-        unsigned n_reloads = 0;
+        unsigned n_reloads = 0, n_described = 0;
         Capture c;
         Daemon d;
         int r;
@@ -217,8 +292,8 @@ static void signals_reload_and_stop(void **state) {
         c = capture_begin(STDERR_FILENO);
         assert_ok(INIT(&d));
         daemon_set_reload(&d, count_reloads, &n_reloads);
-        daemon_ready(&d, "Serving");
-        daemon_status(&d, "%d VMs", 3);
+        daemon_set_describe(&d, describe, &n_described);
+        daemon_ready(&d);
         raise(SIGHUP);
         r = daemon_run(&d);
         daemon_done(&d);
@@ -226,17 +301,12 @@ static void signals_reload_and_stop(void **state) {
 
         assert_int_equal(r, 0);
         assert_int_equal(n_reloads, 2);
-        assert_notified(notify, "READY=1\nSTATUS=Serving");
-        assert_notified(notify, "STATUS=3 VMs");
-        assert_notified(notify, "RELOADING=1");
+        assert_notified(notify, "READY=1\nSTATUS=0 VMs");
+        assert_notified_of_reload(notify);
         assert_notified(notify, "READY=1");
-        assert_notified(notify, "RELOADING=1");
+        assert_notified_of_reload(notify);
         assert_notified(notify, "READY=1");
         assert_notified(notify, "STOPPING=1\nSTATUS=Stopping");
-}
-
-static int stop_loop(sd_event_source *source, uint64_t usec, void *userdata) {
-        return sd_event_exit(sd_event_source_get_event(source), 0);
 }
 
 static void the_watchdog_is_fed(void **state) {
@@ -274,6 +344,8 @@ int main(void) {
                 TEST(help_and_version_are_served),
                 TEST(wrong_arguments_are_named),
                 TEST(a_state_folder_that_cannot_be_made_is_named),
+                TEST(the_status_line_is_sent_once_a_second_at_most),
+                TEST(the_same_status_line_is_not_sent_again),
                 TEST(signals_reload_and_stop),
                 TEST(the_watchdog_is_fed),
                 TEST(the_exit_code_is_the_loops),

@@ -21,7 +21,37 @@ static void an_inventory_becomes_objects(void **state) {
         assert_string_equal(g->gpu_types[0], "10de/0ff2");
         assert_int_equal(k100->size, 131072);
         assert_int_equal(k100->enabled_on.n, 4);
-        assert_string_equal(w->last_status, "1 of 1 hosts online, 4 PGPUs, 0 VGPUs");
+}
+
+static const char *described(World *w) {
+        static char line[256];
+
+        policy_describe(w->policy, line, sizeof(line));
+        return line;
+}
+
+static void the_pool_in_a_line_follows_it(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid vm, other;
+        size_t before;
+
+        assert_string_equal(described(w), "1 host, 4 PGPUs, 32 of 32 GRID K100 free");
+        before = w->n_status;
+        vm = world_create_vm_with(w, "cad", "GRID K140Q", 2);
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NONE);
+        assert_string_equal(described(w), "1 host, 4 PGPUs, 14 of 16 GRID K140Q free");
+        assert_true(w->n_status > before);
+
+        other = world_create_vm_with(w, "desk", "GRID K100", 3);
+        assert_int_equal(world_start_vm(w, &other, NULL), ERROR_NONE);
+        assert_string_equal(described(w), "1 host, 4 PGPUs, 21 of 32 GRID K100 free");
+
+        before = w->n_status;
+        fake_lose(h, "gone");
+        world_run(w);
+        assert_string_equal(described(w), "1 host, 4 PGPUs, 1 host offline");
+        assert_true(w->n_status > before);
 }
 
 static void the_second_k1_joins_the_group_and_a_k2_makes_its_own(void **state) {
@@ -518,6 +548,7 @@ static void what_a_host_finds_wrong_stands_at_it(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_inventory_becomes_objects),
+                cmocka_unit_test(the_pool_in_a_line_follows_it),
                 cmocka_unit_test(the_second_k1_joins_the_group_and_a_k2_makes_its_own),
                 cmocka_unit_test(a_card_vanishes_and_returns),
                 cmocka_unit_test(another_card_at_the_address_is_another_pgpu),

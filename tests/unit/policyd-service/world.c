@@ -31,11 +31,8 @@ static void on_rebuilt(void *userdata) {
         ((World *) userdata)->n_rebuilt++;
 }
 
-static void on_status(const char *line, void *userdata) {
-        World *w = userdata;
-
-        w->n_status++;
-        snprintf(w->last_status, sizeof(w->last_status), "%s", line);
+static void on_status(void *userdata) {
+        ((World *) userdata)->n_status++;
 }
 
 static void on_stale(const char *message, void *userdata) {

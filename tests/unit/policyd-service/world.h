@@ -30,7 +30,7 @@ typedef struct World {
         char dir[64];
         unsigned n_dirs;
         size_t n_changed, n_job_new, n_job_removed, n_rebuilt, n_stale, n_status;
-        char last_result[32], last_status[128];
+        char last_result[32];
         Refusal refusal;     /* of the last request */
         ErrorCode committed; /* what the last waiter was told; _ERROR_MAX before */
         char committed_message[256];
