@@ -25,19 +25,19 @@ static void describe(char buf[static DAEMON_STATUS_MAX], void *userdata) {
         (void) host_describe(((Program *) userdata)->host, buf);
 }
 
-static void on_ready(void *userdata) {
-        daemon_ready(&((Program *) userdata)->daemon);
-}
-
-static void on_status(void *userdata) {
-        daemon_status_changed(&((Program *) userdata)->daemon);
-}
+/* The first member is the frame. */
+static void on_ready(void *userdata) { daemon_ready(userdata); }
+static void on_status(void *userdata) { daemon_status_changed(userdata); }
 
 static const BusHostHandlers handlers = {.ready = on_ready, .status = on_status};
 
-/* Settings stay as they are until a restart; what SIGHUP reads again is the hardware and its type files. */
+/* The settings, and whether they can be taken or not, the hardware and its type files. */
 static void on_reload(void *userdata) {
-        (void) host_rescan(((Program *) userdata)->host);
+        Program *p = userdata;
+
+        (void) host_settings_reload(p->daemon.config_path, p->daemon.extra_args, &p->settings);
+        (void) host_rescan(p->host);
+        log_info("The hardware and its type files were read again.");
 }
 
 /* 0, or the exit status. */
@@ -51,8 +51,7 @@ static int start(Program *p) {
         daemon_set_describe(&p->daemon, describe, p);
         if (r >= 0)
                 r = bus_host_new(d->event, p->settings.bus, p->host, &handlers, p, &p->bus);
-        if (r >= 0)
-                daemon_set_reload(&p->daemon, on_reload, p);
+        daemon_set_reload(&p->daemon, on_reload, p);
         return r < 0 ? database_exit_status(r) : 0;
 }
 
@@ -61,9 +60,8 @@ static int run(Program *p) {
 
         if (host_settings_load(d->config_path, d->extra_args, &p->settings) < 0)
                 return EXIT_FAILURE;
-        if (p->self_test || p->json)
-                return selftest_run(&p->settings, d->state_dir, d->runtime_dir, p->json) != 0;
-        return start(p) ?: daemon_run(&p->daemon);
+        return p->self_test || p->json ? selftest_run(&p->settings, d->state_dir, d->runtime_dir, p->json) != 0
+                                       : start(p) ?: daemon_run(&p->daemon);
 }
 
 int main(int argc, char **argv) {

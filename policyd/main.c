@@ -7,31 +7,41 @@
 #include "policyd/check-database.h"
 #include "policyd/program.h"
 
+typedef struct Policyd {
+        Daemon daemon;
+        PolicydSettings settings;
+        Program program;
+} Policyd;
+
 static void describe(char buf[static DAEMON_STATUS_MAX], void *userdata) {
-        policy_describe(((Program *) userdata)->policy, buf, DAEMON_STATUS_MAX);
+        policy_describe(((Policyd *) userdata)->program.policy, buf, DAEMON_STATUS_MAX);
 }
 
 static void on_status(void *userdata) {
-        daemon_status_changed(userdata);
+        daemon_status_changed(&((Policyd *) userdata)->daemon);
 }
 
-static int run(Daemon *daemon, PolicydSettings *settings, Program *program) {
+static void on_reload(void *userdata) {
+        Policyd *p = userdata;
+
+        if (policyd_settings_reload(p->daemon.config_path, p->daemon.extra_args, &p->settings) >= 0)
+                program_apply(&p->program, &p->settings);
+}
+
+static int run(Policyd *p) {
+        Daemon *d = &p->daemon;
         int r;
 
-        r = settings_init(policyd_settings, n_policyd_settings, settings);
+        r = policyd_settings_read(d->config_path, d->extra_args, &p->settings);
         if (r >= 0)
-                r = settings_load(policyd_settings, n_policyd_settings, "policyd", daemon->config_path,
-                        daemon->extra_args, settings);
-        if (r >= 0)
-                r = policyd_settings_check(settings);
-        if (r >= 0)
-                r = program_start(program, daemon->event, settings, daemon->state_dir, on_status, daemon);
+                r = program_start(&p->program, d->event, &p->settings, d->state_dir, on_status, p);
         if (r < 0)
                 return database_exit_status(r);
 
-        daemon_set_describe(daemon, describe, program);
-        daemon_ready(daemon);
-        return daemon_run(daemon);
+        daemon_set_reload(d, on_reload, p);
+        daemon_set_describe(d, describe, p);
+        daemon_ready(d);
+        return daemon_run(d);
 }
 
 int main(int argc, char **argv) {
@@ -51,17 +61,15 @@ int main(int argc, char **argv) {
                 .n_settings = n_policyd_settings,
                 .flags = flags,
         };
-        PolicydSettings settings = {};
-        Program program = {};
-        Daemon daemon = {};
+        Policyd p = {};
         int r;
 
-        r = daemon_init(&daemon, &info, argc, argv);
+        r = daemon_init(&p.daemon, &info, argc, argv);
         if (r != 0)
                 return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-        r = check ? check_database(check) : run(&daemon, &settings, &program);
-        program_done(&program);
-        settings_done(policyd_settings, n_policyd_settings, &settings);
-        daemon_done(&daemon);
+        r = check ? check_database(check) : run(&p);
+        program_done(&p.program);
+        settings_done(policyd_settings, n_policyd_settings, &p.settings);
+        daemon_done(&p.daemon);
         return r;
 }

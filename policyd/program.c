@@ -70,6 +70,16 @@ int program_start(Program *p, sd_event *event, const PolicydSettings *settings, 
         return serve(p, settings);
 }
 
+void program_apply(Program *p, const PolicydSettings *settings) {
+        PolicyOptions policy_options;
+        BusOptions bus_options;
+        LinkSettings links;
+
+        policyd_settings_apply(settings, &policy_options, &links, &bus_options);
+        links_set(p->links, &links);
+        policy_set_limits(p->policy, &policy_options);
+}
+
 void program_done(Program *p) {
         policy_free(p->policy);
         bus_free(p->bus);

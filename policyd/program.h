@@ -17,4 +17,6 @@ typedef struct Program {
 /* Serves the bus and dials the hosts. What went wrong was logged; -EUCLEAN: a restart does not help. */
 int program_start(Program *p, sd_event *event, const PolicydSettings *settings, const char *state_dir,
         void (*status)(void *userdata), void *userdata);
+/* Settings that were read again. */
+void program_apply(Program *p, const PolicydSettings *settings);
 void program_done(Program *p);

@@ -64,6 +64,34 @@ int policyd_settings_check(const PolicydSettings *s) {
         return 0;
 }
 
+int policyd_settings_read(const char *path, const char *const *args, PolicydSettings *settings) {
+        int r;
+
+        r = settings_init(policyd_settings, n_policyd_settings, settings);
+        if (r >= 0)
+                r = settings_load(policyd_settings, n_policyd_settings, "policyd", path, args, settings);
+        return r < 0 ? r : policyd_settings_check(settings);
+}
+
+static const char *const live[] = {
+        "connect_timeout", "call_timeout", "keepalive", "retry_max", "order_timeout", "place_last", "batch_max", "job_keep",
+        "jobs_max", "limit_host", "limit_pgpu", "limit_gpu_group", "limit_vgpu_type", "limit_vm", "limit_vgpu",
+        "limit_reservation", "limit_quota", "limit_vm_group", "limit_job", NULL,
+};
+
+int policyd_settings_reload(const char *path, const char *const *args, PolicydSettings *running) {
+        PolicydSettings fresh = {};
+        int r;
+
+        r = policyd_settings_read(path, args, &fresh);
+        if (r < 0)
+                log_error("The settings stay as they were, since those of %s cannot be taken.", path);
+        else
+                settings_take(policyd_settings, n_policyd_settings, live, "xenvgpu-policyd", running, &fresh);
+        settings_done(policyd_settings, n_policyd_settings, &fresh);
+        return r;
+}
+
 void policyd_settings_apply(
         const PolicydSettings *s, PolicyOptions *ret_policy, LinkSettings *ret_link, BusOptions *ret_bus) {
         *ret_policy = (PolicyOptions){

@@ -21,6 +21,10 @@ typedef struct PolicydSettings {
 extern const Setting policyd_settings[];
 extern const size_t n_policyd_settings;
 
+int policyd_settings_read(const char *path, const char *const *args, PolicydSettings *settings);
+/* Again for a daemon that runs: time limits and numbers change, the rest with a restart. If there is a mistake, all stays as it
+ * is. Logs what it did. */
+int policyd_settings_reload(const char *path, const char *const *args, PolicydSettings *running);
 /* Checks what the table cannot; logs and returns -EINVAL. The options' texts belong to the settings. */
 int policyd_settings_check(const PolicydSettings *s);
 void policyd_settings_apply(

@@ -234,6 +234,82 @@ int settings_load(const Setting *table, size_t n, const char *section, const cha
         return reading.failed ? -EINVAL : 0;
 }
 
+static void add_value(StrBuf *b, const Setting *s, const void *settings) {
+        const char *field = (const char *) settings + s->offset;
+        uint64_t number = 0;
+
+        switch (s->type) {
+        case SETTING_STRING:
+                strbuf_add(b, strempty(*(char *const *) field));
+                break;
+        case SETTING_STRV:
+                for (char *const *word = *(char *const *const *) field; word && *word; word++)
+                        strbuf_addf(b, "%s%s", word == *(char *const *const *) field ? "" : " ", *word);
+                break;
+        case SETTING_U64:
+        case SETTING_SIZE:
+                memcpy(&number, field, sizeof(number));
+                strbuf_addf(b, "%llu", (unsigned long long) number);
+                break;
+        case SETTING_SECONDS:
+                memcpy(&number, field, sizeof(number));
+                strbuf_addf(b, "%g s", (double) number / (double) USEC_PER_SEC);
+                break;
+        case SETTING_BOOL:
+                strbuf_add(b, *(const bool *) field ? "yes" : "no");
+                break;
+        }
+}
+
+static size_t value_size(SettingType type) {
+        switch (type) {
+        case SETTING_STRING:
+        case SETTING_STRV:
+                return sizeof(char *);
+        case SETTING_U64:
+        case SETTING_SIZE:
+        case SETTING_SECONDS:
+                return sizeof(uint64_t);
+        case SETTING_BOOL:
+                return sizeof(bool);
+        }
+        return 0;
+}
+
+static void swap_values(const Setting *s, void *a, void *b) {
+        char *x = (char *) a + s->offset, *y = (char *) b + s->offset, kept[sizeof(uint64_t)];
+        size_t n = value_size(s->type);
+
+        memcpy(kept, x, n);
+        memcpy(x, y, n);
+        memcpy(y, kept, n);
+}
+
+void settings_take(const Setting *table, size_t n, const char *const *live, const char *unit, void *running, void *fresh) {
+        size_t n_taken = 0, n_waiting = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_strbuf_ StrBuf before = {}, now = {};
+
+                strbuf_add(&before, "");
+                add_value(&before, &table[i], running);
+                strbuf_add(&now, "");
+                add_value(&now, &table[i], fresh);
+                if (before.error < 0 || now.error < 0 || streq(before.text, now.text))
+                        continue;
+                if (strv_contains((char *const *) live, table[i].name)) {
+                        swap_values(&table[i], running, fresh);
+                        n_taken++;
+                        log_notice("Setting %s is now '%s', and was '%s'.", table[i].name, now.text, before.text);
+                } else {
+                        n_waiting++;
+                        log_warning("Setting %s stays '%s' until %s is restarted; then it is '%s'.", table[i].name,
+                                before.text, unit, now.text);
+                }
+        }
+        log_info("Settings were read again: %zu changed, %zu more after a restart.", n_taken, n_waiting);
+}
+
 void settings_done(const Setting *table, size_t n, void *settings) {
         for (size_t i = 0; i < n; i++) {
                 char *field = (char *) settings + table[i].offset;

@@ -31,4 +31,10 @@ typedef struct Setting {
 int settings_init(const Setting *table, size_t n, void *settings);
 /* Reads a file (missing: fine) and the arguments; logs the offender and returns -EINVAL. */
 int settings_load(const Setting *table, size_t n, const char *section, const char *path, const char *const *args, void *settings);
+/*
+ * After a reload: fresh is what the file and the arguments say now. Settings that are named in live (NULL-terminated) get
+ * their new value in running, and fresh gets the old one; the others keep theirs until a restart. Each that has changed is
+ * logged. unit: what to restart, for the log.
+ */
+void settings_take(const Setting *table, size_t n, const char *const *live, const char *unit, void *running, void *fresh);
 void settings_done(const Setting *table, size_t n, void *settings);

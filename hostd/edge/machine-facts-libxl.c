@@ -36,7 +36,7 @@ typedef struct LibxlHost {
         MachineFactsSource source; /* first */
         Libxl *xl;
         XenStore *xs;
-        char *storage;
+        char *const *storage; /* the setting */
         sd_event_source *watch;
         void (*changed)(void *userdata);
         void *userdata;
@@ -177,7 +177,7 @@ static int libxl_read(MachineFactsSource *source, MachineFacts *ret) {
         if (r >= 0)
                 r = machine_facts_read_bridges(NET_FOLDER, &f.networks);
         if (r >= 0)
-                r = machine_facts_read_storage(host->storage, MOUNTINFO, &f.storage);
+                r = machine_facts_read_storage(*host->storage, MOUNTINFO, &f.storage);
         if (r >= 0)
                 r = read_names(&f);
         if (r < 0)
@@ -266,7 +266,6 @@ static MachineFactsSource *libxl_free(MachineFactsSource *source) {
         sd_event_source_disable_unref(host->watch);
         (void) xenstore_close(host->xs);
         libxl_close(host->xl);
-        free(host->storage);
         free(host);
         return NULL;
 }
@@ -292,7 +291,7 @@ static int watch_domains(LibxlHost *host) {
         return r;
 }
 
-int machine_facts_libxl_new(const char *storage, MachineFactsSource **ret) {
+int machine_facts_libxl_new(char *const *storage, MachineFactsSource **ret) {
         LibxlHost *host;
         int r;
 
@@ -300,8 +299,8 @@ int machine_facts_libxl_new(const char *storage, MachineFactsSource **ret) {
         if (!host)
                 return -ENOMEM;
         host->source.ops = &libxl_ops;
-        host->storage = strdup(storage);
-        r = host->storage ? libxl_open(&host->xl) : -ENOMEM;
+        host->storage = storage;
+        r = libxl_open(&host->xl);
         if (r >= 0)
                 r = watch_domains(host);
         if (r < 0) {

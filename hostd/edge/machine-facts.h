@@ -84,7 +84,8 @@ DEFINE_CLEANUP(MachineFactsSource *, machine_facts_source_free)
 int machine_facts_simulated_new(const char *dir, MachineFactsSource **ret);
 
 /* A real Xen host. storage: blank-separated folders. -EIO: not root in dom0, or xenstore does not answer; the log says more. */
-int machine_facts_libxl_new(const char *storage, MachineFactsSource **ret);
+/* storage: the setting, which a reload may change. */
+int machine_facts_libxl_new(char *const *storage, MachineFactsSource **ret);
 
 /* The lists as they are read from folders, for the tests: "/sys/class/net", "/proc/1/mountinfo". Sorted. */
 int machine_facts_read_bridges(const char *folder, char ***ret);

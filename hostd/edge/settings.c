@@ -122,6 +122,27 @@ int host_settings_load(const char *path, const char *const *args, HostSettings *
         return 0;
 }
 
+/* Nobody keeps these: each is read from the settings when it is used. */
+static const char *const live[] = {
+        "nvidia_conf_dir", "nvidia_xml", "nvidia_driver_link", "gvtg_list", "mxgpu_list", "storage", "allowed_config_keys",
+        "domain_program", "dm_program", "emulator", "emulator_arguments", "emulator_timeout", "running_timeout",
+        "on_emulator_death", "qemu", "qemu_vgpu_args", "gimtool", "gimtool_timeout", "core_dump_folder", "core_dumps",
+        "concurrent_starts", "program_restarts", NULL,
+};
+
+int host_settings_reload(const char *path, const char *const *args, HostSettings *running) {
+        _cleanup_(host_settings_done) HostSettings fresh = {};
+        int r;
+
+        r = host_settings_load(path, args, &fresh);
+        if (r < 0) {
+                log_error("The settings stay as they were, since those of %s cannot be taken.", path);
+                return r;
+        }
+        settings_take(host_setting_table, host_n_settings, live, "xenvgpu-hostd", running, &fresh);
+        return 0;
+}
+
 void host_settings_done(HostSettings *s) {
         settings_done(host_setting_table, host_n_settings, s);
 }

@@ -75,6 +75,9 @@ typedef struct HostSettings {
  * -EINVAL.
  */
 int host_settings_load(const char *path, const char *const *args, HostSettings *ret);
+/* The same again for a daemon that runs: what is read when it is used changes, the rest with a restart. If there is a mistake, all
+ * stays as it is. Logs what it did. */
+int host_settings_reload(const char *path, const char *const *args, HostSettings *running);
 void host_settings_done(HostSettings *s);
 
 /* For --help and the manual. */

@@ -14,7 +14,7 @@
 static int open_source(Facts *f) {
         const HostSettings *s = f->settings;
 
-        return streq(s->hypervisor, "libxl") ? machine_facts_libxl_new(s->storage, &f->source)
+        return streq(s->hypervisor, "libxl") ? machine_facts_libxl_new(&s->storage, &f->source)
                                              : machine_facts_simulated_new(s->sim_dir, &f->source);
 }
 

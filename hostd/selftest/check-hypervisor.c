@@ -13,7 +13,7 @@ static int open_source(Selftest *t) {
         int r;
 
         r = t->simulated ? machine_facts_simulated_new(t->host->sim_dir, &t->facts_source)
-                         : machine_facts_libxl_new(t->host->storage, &t->facts_source);
+                         : machine_facts_libxl_new(&t->host->storage, &t->facts_source);
         if (r >= 0)
                 r = machine_facts_read(t->facts_source, &t->facts);
         t->facts_known = r >= 0;

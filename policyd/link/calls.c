@@ -32,7 +32,7 @@ static int call_send(LinkCall *call) {
         int r;
 
         r = sd_bus_call_async(
-                wire_bus(link->wire), &call->slot, call->message, on_reply, call, link->settings.call_usec);
+                wire_bus(link->wire), &call->slot, call->message, on_reply, call, link->settings->call_usec);
         wire_arm(link->wire);
         if (r < 0)
                 return r;

@@ -101,7 +101,7 @@ static int on_first_owner(sd_bus_message *reply, void *userdata, sd_bus_error *e
 static int subscribe(HostLink *link) {
         int r;
 
-        r = sd_bus_set_method_call_timeout(wire_bus(link->wire), link->settings.call_usec);
+        r = sd_bus_set_method_call_timeout(wire_bus(link->wire), link->settings->call_usec);
         if (r < 0)
                 return r;
         r = sd_bus_add_match_async(wire_bus(link->wire), &link->owner_slot,

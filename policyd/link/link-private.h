@@ -51,7 +51,7 @@ struct HostLink {
         char *cannot_dial; /* why the address is none to dial; else NULL */
         LinkOwner owner;
         void *userdata;
-        LinkSettings settings;
+        const LinkSettings *settings;
         unsigned n_ref;
         bool freed;
 

@@ -41,7 +41,7 @@ int link_new(Loop *loop, sd_event *event, const char *address, const LinkSetting
         link->on_retry = on_retry;
         link->loop = loop;
         link->event = sd_event_ref(event);
-        link->settings = *settings;
+        link->settings = settings;
         link->owner = *owner;
         link->userdata = userdata;
         r = link_address_parse(address, &link->address, &link->cannot_dial);
@@ -102,7 +102,7 @@ static void on_deadline(void *userdata) {
                 return;
         }
         snprintf(text, sizeof(text), "The host's bus did not answer within %" PRIu64 " ms.",
-                link->settings.connect_usec / 1000);
+                link->settings->connect_usec / 1000);
         link_lose(link, text);
 }
 
@@ -114,8 +114,8 @@ static int open_transport(HostLink *link) {
 
         r = ssh_open(link->event,
                 &(SshSettings){
-                        .program = link->settings.ssh_program,
-                        .answer_usec = link->settings.connect_usec / 5 * 4,
+                        .program = link->settings->ssh_program,
+                        .answer_usec = link->settings->connect_usec / 5 * 4,
                         .ended = on_ssh_ended,
                         .userdata = link,
                 },
@@ -153,7 +153,7 @@ static int open_bus(HostLink *link) {
         if (r >= 0)
                 r = watch_connection(link);
         if (r >= 0)
-                r = loop_call_in(link->loop, &link->deadline, link->settings.connect_usec, on_deadline, link);
+                r = loop_call_in(link->loop, &link->deadline, link->settings->connect_usec, on_deadline, link);
         if (r >= 0)
                 r = sd_bus_start(wire_bus(link->wire));
         if (r >= 0)
@@ -162,7 +162,7 @@ static int open_bus(HostLink *link) {
 }
 
 static int dial(HostLink *link) {
-        const char *program = link->settings.ssh_program;
+        const char *program = link->settings->ssh_program;
         char text[512];
         int r;
 
@@ -208,8 +208,8 @@ static void on_turn(void *userdata) {
 static void on_retry(void *userdata) {
         _cleanup_(link_unrefp) HostLink *link = link_ref(userdata);
 
-        if (link->settings.logins && link->address.transport == TRANSPORT_SSH)
-                login_wait(&link->login, link->settings.logins, on_turn, link);
+        if (link->settings->logins && link->address.transport == TRANSPORT_SSH)
+                login_wait(&link->login, link->settings->logins, on_turn, link);
         else
                 dial(link);
 }
@@ -234,10 +234,10 @@ static int on_pong(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
                 link->pings_missed = 0;
                 return LINK_HANDLED;
         }
-        if (++link->pings_missed < link->settings.pings_missed)
+        if (++link->pings_missed < link->settings->pings_missed)
                 return LINK_HANDLED;
         snprintf(text, sizeof(text), "The host did not answer %u keepalives, %" PRIu64 " ms each.",
-                link->pings_missed, link->settings.ping_usec / 1000);
+                link->pings_missed, link->settings->ping_usec / 1000);
         link_lose(link, text);
         return LINK_HANDLED;
 }
@@ -257,7 +257,7 @@ static int send_ping(HostLink *link) {
                         "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId");
         if (r < 0)
                 return r;
-        r = sd_bus_call_async(wire_bus(link->wire), &link->ping_slot, m, on_pong, link, link->settings.ping_usec);
+        r = sd_bus_call_async(wire_bus(link->wire), &link->ping_slot, m, on_pong, link, link->settings->ping_usec);
         wire_arm(link->wire);
         return r;
 }
@@ -278,7 +278,7 @@ static void on_keepalive(void *userdata) {
 }
 
 static int start_keepalive(HostLink *link) {
-        return loop_call_in(link->loop, &link->keepalive, link->settings.ping_usec, on_keepalive, link);
+        return loop_call_in(link->loop, &link->keepalive, link->settings->ping_usec, on_keepalive, link);
 }
 
 bool link_is_claimed(const HostLink *link) {

@@ -41,7 +41,7 @@ void link_settings_default(LinkSettings *ret);
 /* ERROR_NONE when the address may be dialled; else ERROR_INVALID_ADDRESS with a sentence. */
 ErrorCode link_check_address(const char *address, char **ret_message);
 
-/* event: for what descriptors and processes tell. The settings are copied; their text must outlive the link. An address that
+/* event: for what descriptors and processes tell. The settings must outlive the link, and may change. An address that
  * link_check_address() refuses is never dialled: each attempt is lost with that reason, since the database may hold such a host, and
  * the others must be reached. */
 int link_new(Loop *loop, sd_event *event, const char *address, const LinkSettings *settings, const LinkOwner *owner,
@@ -75,4 +75,6 @@ bool link_withdraw(HostLink *link, const void *userdata);
  * logins_max logins by ssh run at a time; 0: eight for each processor.
  */
 int links_new(Loop *loop, sd_event *event, const LinkSettings *settings, uint64_t logins_max, Links **ret);
+/* What is used from now on; logins_max stays as it is. */
+void links_set(Links *links, const LinkSettings *settings);
 Links *links_free(Links *links); /* after all of its links */

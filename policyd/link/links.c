@@ -48,6 +48,14 @@ int links_new(Loop *loop, sd_event *event, const LinkSettings *settings, uint64_
         return 0;
 }
 
+void links_set(Links *links, const LinkSettings *settings) {
+        BusLinks *l = CONTAINER_OF(links, BusLinks, links);
+        Logins *logins = l->settings.logins;
+
+        l->settings = *settings;
+        l->settings.logins = logins;
+}
+
 Links *links_free(Links *links) {
         BusLinks *l;
 

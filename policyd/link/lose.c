@@ -79,12 +79,12 @@ void link_close(HostLink *link) {
 static uint64_t next_delay(HostLink *link) {
         uint64_t random = 0, delay;
 
-        delay = link->retry_delay ? link->retry_delay * 2 : link->settings.retry_min_usec;
-        delay = MIN_OF(delay, link->settings.retry_max_usec);
+        delay = link->retry_delay ? link->retry_delay * 2 : link->settings->retry_min_usec;
+        delay = MIN_OF(delay, link->settings->retry_max_usec);
         link->retry_delay = delay;
         if (loop_random(link->loop, &random, sizeof(random)) < 0)
                 random = (uintptr_t) link; /* any spread between links will do */
-        return MIN_OF(delay + random % (delay / 4 + 1), link->settings.retry_max_usec);
+        return MIN_OF(delay + random % (delay / 4 + 1), link->settings->retry_max_usec);
 }
 
 int link_arm_retry(HostLink *link, uint64_t usec) {

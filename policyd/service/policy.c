@@ -102,6 +102,18 @@ static void arm_expiry(Policy *p) {
                 log_errno(r, "Failed to set the timer of jobs and reservations, ignoring");
 }
 
+void policy_set_limits(Policy *p, const PolicyOptions *options) {
+        PolicyOptions *o = &p->batch.options;
+
+        o->batch_max = options->batch_max;
+        o->job_keep_usec = options->job_keep_usec;
+        o->jobs_max_finished = options->jobs_max_finished;
+        o->order_timeout_usec = options->order_timeout_usec;
+        o->place_last_usec = options->place_last_usec;
+        memcpy(o->limits, options->limits, sizeof(o->limits));
+        arm_expiry(p);
+}
+
 /* After a commit */
 
 static void on_stored(void *userdata) {

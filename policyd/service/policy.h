@@ -48,6 +48,8 @@ int policy_start(Policy *p); /* dials the hosts */
 
 /* "3 hosts, 10 PGPUs, 41 of 80 GRID K100 free, 1 host offline". It counts each VGPU. */
 void policy_describe(Policy *p, char *buf, size_t size);
+/* Time limits, how much may be there, how many requests share a commit: what is used from now on. The rest of the options stays. */
+void policy_set_limits(Policy *p, const PolicyOptions *options);
 Pool *policy_pool(Policy *p); /* read only for the bus layer */
 uint64_t policy_epoch(const Policy *p);
 /* That the database is an old copy, which hosts were not heard since, and what to do; "" when it is none. */

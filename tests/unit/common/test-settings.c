@@ -9,7 +9,7 @@
 
 typedef struct TestSettings {
         char *bus;
-        char **folders;
+        char **folders, **words;
         uint64_t limit, memory, timeout;
         bool simulate;
 } TestSettings;
@@ -20,6 +20,7 @@ static const Setting table[] = {
         { "limit", SETTING_U64, offsetof(TestSettings, limit), "10", "A limit" },
         { "memory", SETTING_SIZE, offsetof(TestSettings, memory), "4GiB", "Memory" },
         { "timeout", SETTING_SECONDS, offsetof(TestSettings, timeout), "90", "A time" },
+        { "words", SETTING_STRV, offsetof(TestSettings, words), "", "None" },
         { "simulate", SETTING_BOOL, offsetof(TestSettings, simulate), NULL, "No hardware" },
 };
 
@@ -99,7 +100,7 @@ static void each_mistake_is_named_with_its_place(void **state) {
                 const char *file, *args[2], *sentence;
         } cases[] = {
                 { "[hostd]\n\nlimits=1\n", {},
-                        "conf:3: there is no setting 'limits'; there are bus, folders, limit, memory, timeout and simulate" },
+                        "conf:3: there is no setting 'limits'; there are bus, folders, limit, memory, timeout, words and simulate" },
                 { "[hostd]\nlimit=-1\n", {}, "conf:2: '-1' is no value for limit; it takes a whole number" },
                 { "[hostd]\nmemory=much\n", {}, "conf:2: 'much' is no value for memory; it takes a size" },
                 { "[hostd]\ntimeout=1 year\n", {}, "conf:2: '1 year' is no value for timeout; it takes a time" },
@@ -133,6 +134,34 @@ static void all_mistakes_are_named_at_once(void **state) {
         settings_done(table, ARRAY_SIZE(table), &s);
 }
 
+static void what_may_change_is_taken_and_the_rest_is_named(void **state) {
+        static const char *const live[] = { "folders", "timeout", "memory", NULL };
+        _cleanup_free_ char *log = NULL, *taken = NULL;
+        TestSettings running, fresh;
+        Capture capture;
+
+        assert_ok(load(NULL, NULL, &running, &log));
+        free(take_ptr(log));
+        assert_ok(load("[hostd]\nbus=system\nfolders=/c\ntimeout=2500ms\nlimit=11\nwords=\n", NULL, &fresh, &log));
+        capture = capture_begin(STDERR_FILENO);
+        settings_take(table, ARRAY_SIZE(table), live, "the daemon", &running, &fresh);
+        taken = capture_end(&capture, STDERR_FILENO);
+        settings_done(table, ARRAY_SIZE(table), &fresh);
+
+        assert_string_equal(running.bus, "unix:path=/run/bus");
+        assert_string_equal(running.folders[0], "/c");
+        assert_null(running.folders[1]);
+        assert_true(running.timeout == 2500000);
+        assert_int_equal(running.limit, 10);
+        assert_non_null(strstr(taken, "Setting folders is now '/c', and was '/a /b'."));
+        assert_non_null(strstr(taken, "Setting timeout is now '2.5 s', and was '90 s'."));
+        assert_non_null(strstr(taken, "Setting bus stays 'unix:path=/run/bus' until the daemon is restarted; then it is 'system'."));
+        assert_non_null(strstr(taken, "Setting limit stays '10' until"));
+        assert_null(strstr(taken, "memory"));
+        assert_non_null(strstr(taken, "Settings were read again: 2 changed, 2 more after a restart."));
+        settings_done(table, ARRAY_SIZE(table), &running);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST_IN_FOLDER(defaults_hold_without_file_and_arguments),
@@ -140,6 +169,7 @@ int main(void) {
                 TEST_IN_FOLDER(times_have_units),
                 TEST_IN_FOLDER(each_mistake_is_named_with_its_place),
                 TEST_IN_FOLDER(all_mistakes_are_named_at_once),
+                TEST_IN_FOLDER(what_may_change_is_taken_and_the_rest_is_named),
         };
 
         log_setup("test-settings", LOG_DEBUG);
