@@ -74,6 +74,8 @@ static int load_object(Load *load, RowReader *row, const void *key, size_t key_s
         q = row_load(row, load->class, &o);
         if (q < 0)
                 return q;
+        if (row->lacks)
+                pool_touch(load->pool, o, 0, /* store= */ true);
         q = check_key(r, o, key, key_size);
         if (q < 0)
                 pool_remove(load->pool, o);
@@ -83,7 +85,7 @@ static int load_object(Load *load, RowReader *row, const void *key, size_t key_s
 static int visit_object(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         _cleanup_json_ struct json_object *record = NULL;
         Load *load = userdata;
-        RowReader row = {.pool = load->pool};
+        RowReader row = {.pool = load->pool, .all_read = load->rows->n_blocking == 0};
         uint64_t number;
         int class, r;
 

@@ -20,11 +20,19 @@ int row_to_text(const RecordTable *t, const Uuid *id_or_null, const void *values
 
 /* References */
 
+/* A VM does without its reservation or its group, if somebody gave up their rows. It is not lost with them. */
+static bool may_lack(const RowReader *row, ObjectClass c) {
+        return row->all_read && (c == CLASS_RESERVATION || c == CLASS_VM_GROUP);
+}
+
 static int find_object(JsonReader *r, const RecordField *f, const Uuid *id, void **ret) {
         ObjectClass c = (ObjectClass) f->max;
 
-        *ret = pool_get(CONTAINER_OF(r, RowReader, json)->pool, c, id);
-        if (!*ret)
+        RowReader *row = CONTAINER_OF(r, RowReader, json);
+
+        *ret = pool_get(row->pool, c, id);
+        row->lacks |= !*ret;
+        if (!*ret && !may_lack(row, c))
                 return json_fail(r, f->member, "names %s %s, which is not in the pool", object_class_to_string(c),
                         UUID_TEXT(id));
         return 0;

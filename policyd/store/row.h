@@ -19,6 +19,8 @@ typedef struct RowReader {
         JsonReader json; /* what the coders of references are given */
         struct json_object *record;
         Pool *pool;
+        bool all_read; /* every row before could be read: what is named and not there was given up */
+        bool lacks;    /* set where that is so */
         Uuid id;
         uint64_t key;
 } RowReader;

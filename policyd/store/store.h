@@ -132,7 +132,8 @@ typedef int (*StoreAnswerVisitor)(const StoreAnswer *answer, void *userdata);
 
 /*
  * *ret_rows: what could not be read, which the caller frees; where none blocks they have been set aside. On -EBADMSG (of an
- * upgrade) and -EPROTONOSUPPORT *ret_problem is a sentence, which the caller frees. Nothing in the pool is noted as changed.
+ * upgrade) and -EPROTONOSUPPORT *ret_problem is a sentence, which the caller frees. Nothing in the pool is noted as changed, but for
+ * what lacks an object that somebody gave up.
  */
 int store_load(Db *s, StoreAnswerVisitor visitor, void *userdata, Pool **ret, StoreMeta *ret_meta,
         UnreadableRows *ret_rows, char **ret_problem);

@@ -306,6 +306,33 @@ static void what_rests_on_an_unreadable_row_is_named(void **state) {
         assert_int_equal(rest.n, rows.n);
 }
 
+/* As policyd names them, one after the other. */
+static void a_vm_outlives_the_row_of_its_group(void **state) {
+        static const ObjectClass classes[] = {CLASS_RESERVATION, CLASS_VM_GROUP};
+
+        for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+                _cleanup_(pool_freep) Pool *pool = make_pool(), *read = NULL, *after = NULL;
+                _cleanup_(unreadable_rows_done) UnreadableRows rows = {}, rest = {};
+                _cleanup_free_ char *problem = NULL;
+                _cleanup_(db_closep) Db *s = NULL;
+
+                remove_tree(*state);
+                mkdir_parents(*state, 0700);
+                write_pool(*state, pool);
+                object_edit(*state, pool->objects[classes[i]].items[0], NULL, "{");
+                assert_int_equal(load_pool(*state, &read, &rows, &problem), 0);
+                assert_true(rows.n_blocking > 1);
+                assert_true(read->objects[CLASS_VM].n < pool->objects[CLASS_VM].n);
+
+                assert_int_equal(open_store(*state, 1 << 20, 1 << 24, &s), 0);
+                assert_int_equal(store_remove_row(s, &rows.items[0]), 0);
+                s = db_close(s);
+                assert_int_equal(load_pool(*state, &after, &rest, &problem), 0);
+                assert_int_equal(rest.n_blocking, 0);
+                assert_int_equal(after->objects[CLASS_VM].n, pool->objects[CLASS_VM].n);
+        }
+}
+
 static void random_bytes_are_named(void **state) {
         _cleanup_(pool_freep) Pool *pool = make_pool();
         const Object *job = pool->objects[CLASS_JOB].items[0];
@@ -501,6 +528,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(
                         a_job_that_cannot_be_read_costs_only_itself, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(what_rests_on_an_unreadable_row_is_named, make_dir, drop_dir),
+                cmocka_unit_test_setup_teardown(a_vm_outlives_the_row_of_its_group, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(random_bytes_are_named, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(a_backup_is_whole_and_marked, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(the_pools_own_record_comes_back, make_dir, drop_dir),
