@@ -283,19 +283,23 @@ static int carry_over(Policy *p, const Pool *old) {
 
 /*
  * What clients were told may not hold any more: what is not stored, and what the failed batch had changed before. It is announced with
- * the next commit.
+ * the next commit. gave_up: no batch has failed; what was not in the pool could not be read, and is new to clients.
  */
-static void note_differences(Policy *p, const Pool *old) {
+static void note_differences(Policy *p, const Pool *old, bool gave_up) {
         for (ObjectClass c = 0; c < _CLASS_MAX; c++)
                 for_each(Object, o, &p->batch.pool->objects[c]) {
                         const Object *before = pool_get(old, c, &o->id);
                         /* One that is gone was removed by the failed batch; the end of a job was announced before. */
                         uint64_t bits = before                    ? property_differences(before, o) | before->changed :
-                                c == CLASS_JOB ? 0 :
+                                c == CLASS_JOB && !gave_up ? 0 :
                                                  property_differences(NULL, o);
 
+                        bool is_new = bits && (before ? before->is_new : gave_up);
+
+                        /* Its row may still name what was given up. */
                         if (bits)
-                                pool_touch(p->batch.pool, o, bits, /* store= */ false);
+                                pool_touch(p->batch.pool, o, bits, /* store= */ is_new);
+                        o->is_new |= is_new;
                 }
 }
 
@@ -341,7 +345,7 @@ static int rebuild_rest(Policy *p) {
         return r;
 }
 
-static int rebuild(Policy *p) {
+static int rebuild(Policy *p, bool gave_up) {
         Batch *b = &p->batch;
         _cleanup_(pool_freep) Pool *old = take_ptr(b->pool);
         Uuid pool_id = b->meta.pool, stored = b->stored.pool;
@@ -366,12 +370,12 @@ static int rebuild(Policy *p) {
         r = carry_over(p, old);
         r = r ?: rebuild_rest(p);
         if (r == 0)
-                note_differences(p, old);
+                note_differences(p, old, gave_up);
         return r;
 }
 
 static int on_failed(void *userdata) {
-        return rebuild(userdata);
+        return rebuild(userdata, /* gave_up= */ false);
 }
 
 static void on_rebuilt(void *userdata) {
@@ -404,7 +408,7 @@ int policy_remove_row(Policy *p, const char *name, Refusal *refusal) {
         r = rows_remove(&p->batch, name, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
-        r = rebuild(p);
+        r = rebuild(p, /* gave_up= */ true);
         if (r < 0)
                 return r;
         on_rebuilt(p);
