@@ -61,6 +61,7 @@ struct Audit {
         LIST(Vm) vms;
         LIST(Job) jobs;
         LIST(Call) calls; /* without an answer */
+        LIST(Vm) resized;  /* hosts whose types were given another size */
         bool disputed; /* an older copy of the database was put back, or another master commands */
         LIST(Vm) others;  /* that another pool started */
         ClientsAudit *clients;
@@ -87,6 +88,7 @@ Audit *audit_free(Audit *a) {
         clients_audit_free(a->clients);
         masters_audit_free(a->masters);
         free(a->others.items);
+        free(a->resized.items);
         free(a->vms.items);
         free(a->jobs.items);
         free(a->calls.items);
@@ -410,12 +412,26 @@ static void on_model(Audit *a, const char *line) {
                 check_job(a, &a->jobs.items[i]);
 }
 
+/* What was started before counts with the size of today. */
+static bool is_resized(const Audit *a, const char *line) {
+        char name[ID_MAX + 2];
+
+        for (size_t i = 0; i < a->resized.n; i++) {
+                (void) snprintf(name, sizeof(name), "'%s/", a->resized.items[i].id);
+                if (strstr(line, name))
+                        return true;
+        }
+        return false;
+}
+
 /* An old copy, and who is not the only master, books and reserves what the hosts have given to others; the hosts' word is taken, and
  * a person ends one. What runs, on_piece() looks at. */
 static bool is_disputed(Audit *a, const char *what, const char *line) {
         Id of;
 
         if (*line_value(line, "of", of) && (vm_of(a, of)->split || vm_of(a, of)->declared) && (streq(what, "found=twice") || streq(what, "found=agree")))
+                return true;
+        if (streq(what, "found=capacity") && is_resized(a, line))
                 return true;
         return a->disputed && (streq(what, "found=capacity") || streq(what, "found=exclusive") || streq(what, "found=passthrough"));
 }
@@ -447,6 +463,8 @@ void audit_line(const char *line, void *audit) {
                 broken(a, what, "the checker found it");
         else if (streq(what, "domain") || streq(what, "foreign") || streq(what, "qemu") || streq(what, "emulator"))
                 on_piece(a, who, what, line);
+        else if (streq(what, "types"))
+                memcpy(ADD(&a->resized)->id, who, sizeof(Id));
         else if (streq(what, "event"))
                 on_event(a, who, line);
         else if (streq(what, "monitor") && streq(line_word(line, 4, id), "forgotten"))

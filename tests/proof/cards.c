@@ -24,18 +24,24 @@ static char *identifier(const CardType *t) {
         return host_type_identifier_nvidia(0x0ff2, &(uint16_t){0x1012}, t->vdev, t->vsubdev);
 }
 
-static HostType make_type(const CardType *t) {
+uint32_t cards_instances(const Machine *m, const CardType *t) {
+        return m->is_resized[t - card_types] ? t->instances / 2 : t->instances;
+}
+
+static HostType make_type(const Machine *m, const CardType *t) {
+        uint32_t instances = cards_instances(m, t);
+
         return (HostType){
                 .implementation = TYPE_NVIDIA,
                 .identifier = identifier(t),
                 .vendor_name = strdup("NVIDIA Corporation"),
                 .model_name = strdup(t->name),
-                .framebuffer_size = UINT64_C(0x10000000) * 8 / t->instances,
+                .framebuffer_size = UINT64_C(0x10000000) * 8 / instances,
                 .max_heads = 2,
                 .max_x = 1920,
                 .max_y = 1200,
-                .instances = t->instances,
-                .size = host_type_size(t->instances),
+                .instances = instances,
+                .size = host_type_size(instances),
                 .self_compatible_in_vm = t == card_types,
                 .self_compatible_on_pgpu = true,
                 .config_file = strdup(t->config_file),
@@ -106,9 +112,12 @@ int cards_scan(Hardware *ret, void *machine) {
                         h.pgpus[h.n_pgpus++] = make_pgpu(m, i);
         for (size_t k = 0; k < CARD_TYPES; k++)
                 if (!m->lacks_type[k])
-                        h.types[h.n_types++] = make_type(&card_types[k]);
+                        h.types[h.n_types++] = make_type(m, &card_types[k]);
                 else
                         history_strike(&m->count_types);
+        for (size_t k = 0; k < CARD_TYPES; k++)
+                if (m->is_resized[k])
+                        history_strike(&m->count_sizes);
         if (host_type_make_passthrough(&h.types[h.n_types++]) < 0)
                 return -ENOMEM;
         *ret = h;

@@ -3,7 +3,7 @@
  */
 
 #include "policyd/pool/each.h"
-#include "policyd/store/store.h"
+#include "policyd/store/internal.h"
 #include "tests/proof/copies.h"
 
 #define MAP_SIZE (1 << 20)
@@ -99,11 +99,44 @@ bool copy_restore(const Copy *c, World *w) {
         world_crash_policyd(w);
         sim_db_fail(w->db, SIM_DB_WORKS, 0, 0);
         sim_db_restore(w->db, c->db);
+        w->rows_spoilt = true; /* perhaps: there may have been one when the copy was made */
         history_add(&w->history, "policyd restored marked=%d", c->marked);
         world_start_policyd(w);
         if (!c->marked)
                 world_run(w, COPY_TELLING);
         return true;
+}
+
+/* One that is over, or that nothing of a host hangs on. */
+static const Object *choose_row(World *w) {
+        static const ObjectClass classes[] = {CLASS_JOB, CLASS_RESERVATION, CLASS_QUOTA, CLASS_VM_GROUP};
+        const PtrArray *list = &policy_pool(w->policy)->objects[classes[chance_between(&w->dice, 0, ARRAY_SIZE(classes) - 1)]];
+        const Object *o = list->n > 0 ? list->items[chance_between(&w->dice, 0, list->n - 1)] : NULL;
+
+        return o && o->class == CLASS_JOB && !job_state_is_final(((const Job *) o)->state) ? NULL : o;
+}
+
+bool copy_spoil(World *w, const Object *o) {
+        ObjectClass class = o->class;
+        Uuid id = o->id;
+        StoreKey key;
+        bool done;
+
+        store_key_of(o, &key);
+        world_crash_policyd(w);
+        sim_db_fail(w->db, SIM_DB_WORKS, 0, 0);
+        done = sim_db_spoil(w->db, STORE_OBJECT, key.bytes, key.size);
+        if (done)
+                history_add(&w->history, "policyd gone %s=%s row=spoilt", object_class_to_string(class), UUID_TEXT(&id));
+        w->rows_spoilt |= done;
+        world_start_policyd(w);
+        return done;
+}
+
+bool copy_spoil_one(World *w) {
+        const Object *o = w->policy && !policy_is_read_only(w->policy) ? choose_row(w) : NULL;
+
+        return o && copy_spoil(w, o);
 }
 
 void copy_done(Copy *c) {

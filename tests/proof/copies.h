@@ -21,5 +21,8 @@ void copy_take(Copy *c, World *w);
 bool copy_can_be_told(const Copy *c, World *w); /* to be old, by a host */
 /* False: no host could tell. policyd runs then. */
 bool copy_restore(const Copy *c, World *w);
+/* The row of an object: policyd begins without it. */
+bool copy_spoil(World *w, const Object *o);
+bool copy_spoil_one(World *w); /* of those on which no guest depends; false: there is none */
 Uuid copy_pool(const World *w); /* of policyd's database */
 void copy_done(Copy *c);

@@ -43,6 +43,18 @@ static void mend_cards(Machine *m) {
         machine_rescan(m);
 }
 
+/* Another driver, whose files say other numbers. They stay until the end. */
+static bool change_sizes(Faults *f, Fault fault, unsigned i) {
+        Machine *m = &f->world->machines[i];
+        unsigned k = (unsigned) chance_between(&f->world->dice, 0, 2);
+
+        m->is_resized[k] = !m->is_resized[k];
+        history_add(&f->world->history, "%s types resized", m->name);
+        m->count_sizes = &f->n[fault];
+        machine_rescan(m);
+        return false;
+}
+
 static bool change_types(Faults *f, Fault fault, unsigned i) {
         Machine *m = &f->world->machines[i];
 
@@ -93,6 +105,10 @@ static bool set_clock(Faults *f, Fault fault, unsigned i) {
 
 static bool restore(Faults *f, Fault fault, unsigned i) {
         return copy_restore(&f->copy, f->world);
+}
+
+static bool spoil_row(Faults *f, Fault fault, unsigned i) {
+        return copy_spoil_one(f->world);
 }
 
 static bool begin_other(Faults *f, Fault fault, unsigned i) {
@@ -281,8 +297,9 @@ static const Kind kinds[_FAULT_MAX] = {
         [FAULT_DEATH] = {8, die_in_commit},
         [FAULT_CLOCK] = {3, set_clock},
         [FAULT_RESTORE] = {12, restore},
+        [FAULT_ROW] = {10, spoil_row},
         [FAULT_OTHER] = {6, begin_other},
-        [FAULT_OTHER_COPY] = {6, begin_other},
+        [FAULT_OTHER_COPY] = {20, begin_other},
         [FAULT_HOSTD] = {14, crash_hostd},
         [FAULT_HOSTD_WITHIN] = {10, crash_hostd_within},
         [FAULT_PROGRAM] = {20, kill_program},
@@ -297,6 +314,7 @@ static const Kind kinds[_FAULT_MAX] = {
         [FAULT_HOST_DEATH] = {12, die_in_host_commit},
         [FAULT_CARD] = {10, change_card},
         [FAULT_TYPES] = {6, change_types},
+        [FAULT_SIZES] = {5, change_sizes},
         [FAULT_HOST_CLOCK] = {4, set_host_clock},
         [FAULT_HOST_RESTORE] = {12, restore_host},
         [FAULT_DECLARED] = {8, declare_dead},
@@ -379,6 +397,8 @@ static void mend(Faults *f, uint64_t now) {
         if (is_due(&f->policyd, now))
                 world_start_policyd(w);
         person_heeds(w);
+        if (chance(&w->dice, 40))
+                person_removes_rows(w);
 }
 
 void faults_mend(Faults *f) {
@@ -407,6 +427,8 @@ void faults_mend_all(Faults *f) {
         mend(f, UINT64_MAX);
         release_hosts(w);
         world_start_policyd(f->world);
+        while (w->rows_spoilt)
+                person_removes_rows(w);
 }
 
 void faults_done(Faults *f) {

@@ -21,12 +21,13 @@
         W(FAULT_FULL, "link takes no message")         \
         W(FAULT_RESTORE, "policyd's database restored") W(FAULT_FOREIGN, "domain of other people")            \
         W(FAULT_SPOIL, "run record spoilt") W(FAULT_CARD, "card gone, lost or exchanged")                       \
-        W(FAULT_TYPES, "type file gone") W(FAULT_HOST_CLOCK, "clock of a host jumps")                         \
+        W(FAULT_TYPES, "type file gone") W(FAULT_SIZES, "type file says another size") W(FAULT_HOST_CLOCK, "clock of a host jumps")                         \
         W(FAULT_OTHER, "another master, of another pool or of a backup")                                          \
         W(FAULT_OTHER_COPY, "another master, of a copy of the database that runs")                            \
         W(FAULT_POLICYD_WITHIN, "policyd crashes between two events of an instant")                           \
         W(FAULT_HOSTD_WITHIN, "hostd crashes between two events of an instant")                               \
         W(FAULT_EMULATOR, "emulator killed") W(FAULT_QEMU, "qemu killed") W(FAULT_GUEST, "guest ends by itself") \
+        W(FAULT_ROW, "row of policyd's database spoilt")                                                      \
         W(FAULT_DECLARED, "host declared dead while guests run on it")                                        \
         W(FAULT_HOST_RESTORE, "database of a host restored")
 DEFINE_ENUM(Fault, FAULT, FAULTS);

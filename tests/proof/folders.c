@@ -86,7 +86,7 @@ static bool has_folder(Programs *p, const char *path) {
         return folder_find(machine_of(p), path);
 }
 
-static void read_gpus(Folder *f, const StartOrder *order) {
+static void read_gpus(const Machine *m, Folder *f, const StartOrder *order) {
         f->token = order->token;
         f->needs_emulator = order->n_vgpus > 0;
         set_text(&f->gpus, "");
@@ -95,7 +95,7 @@ static void read_gpus(Folder *f, const StartOrder *order) {
                 _cleanup_free_ char *before = f->gpus;
 
                 if (asprintf(&f->gpus, "%s gpu=%s,%u,%u", before, PCI_TEXT(&order->vgpus[i].physical_pci_address),
-                            t ? (unsigned) (t - card_types) : CARD_TYPES, t ? host_type_size(t->instances) : 0) < 0)
+                            t ? (unsigned) (t - card_types) : CARD_TYPES, t ? host_type_size(cards_instances(m, t)) : 0) < 0)
                         abort();
         }
 }
@@ -118,7 +118,7 @@ static int make_folder(Programs *p, const char *path, bool empty, const char *te
                 m->inside->folders = f;
         }
         set_text(&f->order, text);
-        read_gpus(f, &order);
+        read_gpus(machine_of(p), f, &order);
         return 0;
 }
 

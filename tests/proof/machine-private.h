@@ -211,6 +211,7 @@ typedef struct CardType {
 #define CARD_TYPES 3
 extern const CardType card_types[CARD_TYPES];
 const CardType *card_type_of_file(const char *config_file);
+uint32_t cards_instances(const Machine *m, const CardType *t);
 PciAddress cards_address(unsigned card);
 bool cards_is_lost(const Machine *m, const PciAddress *address);
 int cards_scan(Hardware *ret, void *machine);

@@ -209,8 +209,27 @@ void machine_die_in_commit(Machine *m) {
                 sim_db_fail(m->inside->db, chance(m->dice, 500) ? SIM_DB_WRITTEN : SIM_DB_LOST, -EIO, 0);
 }
 
-void machine_start_hostd(Machine *m) {
+/* Its disk may be full: systemd tries again. */
+static int open_hostd(Machine *m) {
         _cleanup_free_ char *problem = NULL;
+        int r;
+
+        r = host_store_open(sim_db_source(m->inside->db), &m->inside->first_id, &problem, &m->inside->parts.store);
+        if (r >= 0) {
+                hostd_say_found(m);
+                r = host_open(&m->inside->parts, &m->inside->hostd);
+        }
+        if (r >= 0)
+                return 0;
+        history_add(m->history, "%s hostd cannot-start error=%d", m->name, r);
+        m->inside->parts.store = host_store_close(m->inside->parts.store);
+        process_loop_done(&m->inside->hostd_loop);
+        if (r != -ENOSPC || loop_call_in(m->loop, &m->inside->restart, SECOND, on_restart, m) < 0)
+                abort();
+        return r;
+}
+
+void machine_start_hostd(Machine *m) {
 
         if (m->inside->hostd || !m->is_on)
                 return;
@@ -228,11 +247,8 @@ void machine_start_hostd(Machine *m) {
         };
         if (m->inside->systemd)
                 m->inside->parts.units = (Units){.ops = &units_systemd, .systemd = m->inside->systemd};
-        if (host_store_open(sim_db_source(m->inside->db), &m->inside->first_id, &problem, &m->inside->parts.store) < 0)
-                abort();
-        hostd_say_found(m);
-        if (host_open(&m->inside->parts, &m->inside->hostd) < 0)
-                abort();
+        if (open_hostd(m) < 0)
+                return;
         hostd_watch_phases(m);
         m->incarnation = ++m->incarnations;
         history_add(m->history, "%s hostd starts", m->name);

@@ -57,7 +57,8 @@ struct Machine {
                 bool is_other; /* of another model, which has no types */
         } cards[PGPUS_MAX];
         bool lacks_type[8];   /* type files that are gone */
-        uint64_t *count_cards, *count_types; /* once hostd looks and finds it so */
+        bool is_resized[8];   /* half as many of a type fit on a card as usually */
+        uint64_t *count_cards, *count_types, *count_sizes; /* once hostd looks and finds it so */
         uint64_t clock_ahead; /* µs, wraps around */
         unsigned boots;
         TroubleCount troubles;

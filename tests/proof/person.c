@@ -2,6 +2,7 @@
  * Who answers for the pool
  */
 
+#include "common/base/strlist.h"
 #include "policyd/check/check.h"
 #include "policyd/pool/each.h"
 #include "tests/proof/person.h"
@@ -27,6 +28,30 @@ bool person_declares_dead(World *w, unsigned machine) {
         w->declared |= done;
         refusal_done(&refusal);
         return done;
+}
+
+/* "vm 17: the reason" */
+static bool remove_first(World *w, bool aside) {
+        _cleanup_(strv_freep) char **rows = NULL;
+        Refusal refusal = {};
+
+        if (policy_unreadable_rows(w->policy, aside, &rows) < 0)
+                abort();
+        if (!rows[0])
+                return false;
+        rows[0][strcspn(rows[0], ":")] = '\0';
+        if (policy_remove_row(w->policy, rows[0], &refusal) < 0)
+                abort();
+        history_add(&w->history, "person removes row aside=%d code=%s", aside,
+                refusal.code == ERROR_NONE ? "none" : error_code_word(refusal.code));
+        refusal_done(&refusal);
+        return true;
+}
+
+/* One a call. A commit that fails may refuse it. */
+void person_removes_rows(World *w) {
+        if (w->rows_spoilt && w->policy && !remove_first(w, /* aside= */ false) && !remove_first(w, /* aside= */ true))
+                w->rows_spoilt = false;
 }
 
 void person_heeds(World *w) {

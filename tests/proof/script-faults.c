@@ -2,7 +2,9 @@
  * The faults that a script can make
  */
 
+#include "tests/proof/copies.h"
 #include "tests/proof/net-private.h"
+#include "tests/proof/person.h"
 #include "tests/proof/script-private.h"
 
 static void play_lose(Script *s, char *const *words, unsigned n) {
@@ -131,6 +133,20 @@ static void play_restore_store(Script *s, char *const *words, unsigned n) {
                 script_broken(s, "there is no copy of the store of %s", words[0]);
 }
 
+/* spoil CLASS: the row of its first object */
+static void play_spoil(Script *s, char *const *words, unsigned n) {
+        ObjectClass class = object_class_from_string(words[0]);
+        const PtrArray *list = s->world->policy && class >= 0 ? &script_pool(s)->objects[class] : NULL;
+
+        if (!list || list->n == 0 || !copy_spoil(s->world, list->items[0]))
+                script_broken(s, "there is no row of a %s", words[0]);
+}
+
+static void play_remove_rows(Script *s, char *const *words, unsigned n) {
+        while (s->world->policy && s->world->rows_spoilt)
+                person_removes_rows(s->world);
+}
+
 static void play_clock(Script *s, char *const *words, unsigned n) {
         sim_loop_set_realtime(s->world->sim, strtoull(words[0], NULL, 10) * SECOND);
 }
@@ -167,6 +183,8 @@ const Verb script_faults[] = {
         {"restore", 0, 0, play_restore},
         {"copy-store", 1, 1, play_copy_store},
         {"restore-store", 1, 1, play_restore_store},
+        {"spoil", 1, 1, play_spoil},
+        {"remove-rows", 0, 0, play_remove_rows},
         {"clock", 1, 1, play_clock},
         {"gpus", 2, 2, play_gpus},
         {"trouble", 1, 2, play_trouble},

@@ -305,7 +305,7 @@ const Method work_methods[] = {
         MANAGER("Capacity", 1, "", .perform = capacity, .flags = METHOD_READS),
         MANAGER("Metrics", 1, "", .perform = metrics, .flags = METHOD_READS),
         MANAGER("ListOwners", 1, "", .perform = list_owners, .choose = choose_number, .flags = METHOD_READS),
-        MANAGER("RemoveRow", 1, "x", .perform = remove_row, .choose = choose_row, .flags = METHOD_READS),
+        MANAGER("RemoveRow", 3, "x", .perform = remove_row, .choose = choose_row, .flags = METHOD_READS),
         MANAGER("Check", 1, "", .perform = check, .flags = METHOD_READS),
         MANAGER("CheckHostFailure", 1, "h", .perform = check_failure, .flags = METHOD_READS),
         MANAGER("Backup", 0, "", .perform = NULL, .elsewhere = "scenario-backup"),

@@ -40,6 +40,7 @@ typedef struct World {
         Machine machines[MACHINES_MAX];
         unsigned n_machines;
         uint64_t calls;
+        bool rows_spoilt; /* policyd's database may have a row that cannot be read, and that nobody removed yet */
         bool declared; /* a host dead, and it was not */
         const WorldWatcher *watcher; /* or NULL */
         void *watcher_userdata;

@@ -338,6 +338,25 @@ void sim_db_cut(SimDb *s) {
         s->cut = true;
 }
 
+bool sim_db_spoil(SimDb *s, unsigned table, const void *key, size_t key_size) {
+        static const char noise[] = "\x7f\x45noise";
+        Rows *rows = rows_copy(s->committed);
+        bool found;
+        size_t at = find(rows, table, key, key_size, &found);
+        Row *row = found ? malloc(sizeof(*row) + key_size + sizeof(noise)) : NULL;
+
+        if (row) {
+                *row = (Row){.n_ref = 1, .table = table, .key_size = key_size, .size = sizeof(noise)};
+                memcpy(row->bytes, key, key_size);
+                memcpy(row->bytes + key_size, noise, sizeof(noise));
+                row_unref(rows->items[at]);
+                rows->items[at] = row;
+        }
+        rows_unref(s->committed);
+        s->committed = rows;
+        return found;
+}
+
 void sim_db_restore(SimDb *s, const SimDb *copy) {
         rows_unref(s->committed);
         s->committed = copy->committed;

@@ -36,4 +36,6 @@ void sim_db_cut(SimDb *s);
 /* A copy of what is committed, as cp makes one of a running daemon's; and back, while it is not open. */
 SimDb *sim_db_copy(const SimDb *s);
 void sim_db_restore(SimDb *s, const SimDb *copy);
+/* The medium spoils the value of a row, while it is not open. False: there is no such row. */
+bool sim_db_spoil(SimDb *s, unsigned table, const void *key, size_t key_size);
 size_t sim_db_count(const SimDb *s); /* rows that are committed */
