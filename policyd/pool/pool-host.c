@@ -59,6 +59,7 @@ int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {
         bool changed = h->iommu != facts->iommu || h->hvm != facts->hvm;
         int boot_id, networks, storage, functions, keys = 0;
 
+        properties |= (h->iommu != facts->iommu ? HOST_IOMMU : 0) | (h->hvm != facts->hvm ? HOST_HVM : 0);
         h->iommu = facts->iommu;
         h->hvm = facts->hvm;
         h->refuses_pcidevs = facts->refuses_pcidevs;

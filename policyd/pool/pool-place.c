@@ -221,6 +221,18 @@ void pool_set_vm_power_state(Pool *pool, Vm *vm, PowerState s) {
         SET_AND_NOTE(pool, vm, power_state, s, VM_POWER_STATE);
 }
 
+void pool_set_vm_start_time(Pool *pool, Vm *vm, uint64_t now) {
+        SET_AND_NOTE(pool, vm, start_time, now, VM_START_TIME);
+}
+
+/* Its host tells it again after a restart. */
+void pool_set_vm_domain(Pool *pool, Vm *vm, uint32_t domid_or_0) {
+        if (vm->domid == domid_or_0)
+                return;
+        vm->domid = domid_or_0;
+        object_note(pool, &vm->object, VM_DOMAIN, /* store= */ false);
+}
+
 void pool_set_vm_booking(Pool *pool, Vm *vm, BookingState s, const Uuid *token) {
         Uuid new_token = token ? *token : s == BOOKING_NONE ? UUID_NULL : vm->token;
         Reservation *reservation = s == BOOKING_RESIDENT || s == BOOKING_NONE ? NULL : vm->reservation;

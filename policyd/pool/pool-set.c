@@ -273,7 +273,8 @@ int pool_set_type_compatible(Pool *pool, VgpuType *t, const char *const *on_pgpu
         a = strv_set(&t->compatible_on_pgpu, on_pgpu);
         b = a < 0 ? a : strv_set(&t->compatible_in_vm, in_vm);
         if (a > 0 || b > 0) {
-                object_note(pool, &t->object, 0, /* store= */ true);
+                object_note(pool, &t->object, (a > 0 ? TYPE_COMPATIBLE_ON_PGPU : 0) | (b > 0 ? TYPE_COMPATIBLE_IN_VM : 0),
+                        /* store= */ true);
                 pool->notes->all = true;
         }
         return b < 0 ? b : 0;

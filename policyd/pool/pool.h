@@ -237,6 +237,8 @@ struct Vm {
         char *platform, *config; /* JSON text, opaque here */
         /* What placement needs, read from config by the caller. */
         uint64_t memory;         /* bytes */
+        uint64_t memory_max, memory_target; /* of these what the guest may have, and has */
+        uint32_t vcpus;
         bool memory_counted;     /* the host's memory_free already knows it */
         bool target_is_max;      /* passthrough needs it */
         bool hvm;
@@ -244,6 +246,8 @@ struct Vm {
         char **functions; /* PCI functions that its config passes through, "0000:03:00.0" */
         char **objections; /* what a host must allow for its config, "key" or "key=text"; NULL: nothing */
         PowerState power_state;
+        uint64_t start_time;     /* when it last began to run, µs since 1970; 0: never */
+        uint32_t domid;          /* on its host; 0: none, or not told yet. Not stored */
         Host *resident_on, *scheduled_on;
         BookingState booking;
         Uuid token;              /* of the current start order; null when none */
@@ -510,6 +514,8 @@ size_t vm_group_members_on(const Vm *vm, const Host *h);
 int pool_set_vm_scheduled(Pool *pool, Vm *vm, Host *host);
 int pool_set_vm_resident(Pool *pool, Vm *vm, Host *host);
 void pool_set_vm_power_state(Pool *pool, Vm *vm, PowerState s);
+void pool_set_vm_start_time(Pool *pool, Vm *vm, uint64_t now);
+void pool_set_vm_domain(Pool *pool, Vm *vm, uint32_t domid_or_0);
 /* token NULL keeps the token, except that BOOKING_NONE forgets it. Resident: what it used up of a reservation is spent. */
 void pool_set_vm_booking(Pool *pool, Vm *vm, BookingState s, const Uuid *token);
 int pool_set_vgpu_scheduled(Pool *pool, Vgpu *v, Pgpu *pgpu);

@@ -70,6 +70,11 @@ static uint64_t number_whole_pgpu(const void *pgpu) {
         return PGPU_SIZE;
 }
 
+/* -1: none. */
+static uint64_t number_vm_domain(const void *vm) {
+        return ((const Vm *) vm)->domid ?: (uint64_t) -1;
+}
+
 static uint64_t number_remaining(const void *reservation) {
         return ((const Reservation *) reservation)->holds.n;
 }

@@ -7,7 +7,7 @@
  * follows from its signature:
  *
  *   s           property_text()
- *   b, u, t     property_number()
+ *   b, u, t     property_number(); i as well, whose negative numbers are large ones
  *   d           property_fraction()
  *   as          property_texts()
  *   a{ss}       property_map()

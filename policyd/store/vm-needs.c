@@ -39,6 +39,9 @@ int vm_refresh_needs(Pool *pool, JsonReader *r, Vm *vm) {
         json_leave(r, mark);
 
         vm->memory = needs.memory;
+        vm->memory_max = needs.max_memory;
+        vm->memory_target = needs.target_memory;
+        vm->vcpus = needs.vcpus;
         vm->target_is_max = needs.target_memory == needs.max_memory;
         vm->hvm = needs.hvm;
         q = strv_set(&vm->networks, (const char *const *) needs.networks);

@@ -58,8 +58,8 @@
         P(x, BOOT_ID, "BootID", "s", CHANGES, TEXT, boot_id, ROW("boot_id"), "boot-id", VALUE)                         \
         P(x, MEMORY_TOTAL, "MemoryTotal", "t", CHANGES, U64, memory_total, ROW("memory_total"), "memory-total", VALUE) \
         P(x, MEMORY_FREE, "MemoryFree", "t", CHANGES, U64, memory_free, ROW("memory_free"), "memory-free", VALUE)      \
-        R(x, BOOL, iommu, ROW("iommu"))                                                                                \
-        R(x, BOOL, hvm, ROW("hvm"))                                                                                    \
+        P(x, IOMMU, "IOMMU", "b", CHANGES, BOOL, iommu, ROW("iommu"), "iommu", VALUE)                                  \
+        P(x, HVM, "HVM", "b", CHANGES, BOOL, hvm, ROW("hvm"), "hvm", VALUE)                                            \
         P(x, NETWORKS, "Networks", "as", CHANGES, TEXTS, networks, ROW("networks"), "networks", STRINGS)               \
         P(x, STORAGE, "Storage", "as", CHANGES, TEXTS, storage, ROW("storage"), "storage", STRINGS)                    \
         R(x, CUSTOM(host_types), types, OPT("types"))                                                                  \
@@ -134,8 +134,10 @@
         P(x, SIZE, "Size", "t", CHANGES, U32, size, ROW("size"), "size", VALUE)                                       \
         P(x, EXPERIMENTAL, "Experimental", "b", CHANGES, BOOL, experimental, ROW("experimental"), "experimental",     \
                 VALUE)                                                                                                \
-        R(x, TEXTS, compatible_on_pgpu, ROW("compatible_types_on_pgpu"))                                              \
-        R(x, TEXTS, compatible_in_vm, ROW("compatible_types_in_vm"))                                                  \
+        P(x, COMPATIBLE_ON_PGPU, "CompatibleTypesOnPGPU", "as", CHANGES, TEXTS, compatible_on_pgpu,                   \
+                ROW("compatible_types_on_pgpu"), "compatible-types-on-pgpu", STRINGS)                                 \
+        P(x, COMPATIBLE_IN_VM, "CompatibleTypesInVM", "as", CHANGES, TEXTS, compatible_in_vm,                         \
+                ROW("compatible_types_in_vm"), "compatible-types-in-vm", STRINGS)                                     \
         P(x, SUPPORTED_ON, "SupportedOnPGPUs", "ao", INVALIDATES, REFS(PGPU), supported_on, NONE,                     \
                 "supported-on-PGPUs", REFS)                                                                           \
         P(x, ENABLED_ON, "EnabledOnPGPUs", "ao", INVALIDATES, REFS(PGPU), enabled_on, NONE, "enabled-on-PGPUs", REFS) \
@@ -167,6 +169,11 @@
         P(x, OTHER_CONFIG, "OtherConfig", "a{ss}", CHANGES, MAP, other_config, SET("other_config"), "other-config",   \
                 MAP)                                                                                                  \
         P(x, TAGS, "Tags", "as", CHANGES, TEXTS, tags, SET("tags"), "tags", STRINGS)                                  \
+        P(x, START_TIME, "StartTime", "t", CHANGES, U64, start_time, OPT("start_time"), "start-time", TIME)           \
+        P(x, DOMAIN, "DomainID", "i", CHANGES, NUMBER_OF(vm_domain), object, NONE, "dom-id", VALUE)                   \
+        P(x, MEMORY_MAX, "MemoryStaticMax", "t", CHANGES, U64, memory_max, NONE, "memory-static-max", VALUE)          \
+        P(x, MEMORY_TARGET, "MemoryDynamicMax", "t", CHANGES, U64, memory_target, NONE, "memory-dynamic-max", VALUE)  \
+        P(x, VCPUS, "VCPUsMax", "u", CHANGES, U32, vcpus, NONE, "VCPUs-max", VALUE)                                   \
         P(x, PROBLEMS, "Problems", "as", CHANGES, TEXTS, problems, NONE_OR_NULL, "problems", STRINGS)
 
 #define VGPU_SCHEMA(P, R, x)                                                                                          \

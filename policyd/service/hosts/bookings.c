@@ -28,6 +28,8 @@ void booking_vgpu_resident(Hosts *hs, Vgpu *v, Pgpu *pgpu, bool attached) {
 
 void booking_running(Hosts *hs, Vm *vm, Host *h, PowerState power) {
         batch_open(hs->batch);
+        if (vm->booking != BOOKING_RESIDENT)
+                pool_set_vm_start_time(hs->batch->pool, vm, batch_date(hs->batch));
         if (batch_poison(hs->batch, pool_set_vm_resident(hs->batch->pool, vm, h)) < 0)
                 return;
         (void) batch_poison(hs->batch, pool_set_vm_scheduled(hs->batch->pool, vm, NULL));
@@ -67,6 +69,7 @@ void booking_release(Hosts *hs, Vm *vm) {
         (void) pool_set_vm_scheduled(hs->batch->pool, vm, NULL);
         (void) pool_set_vm_resident(hs->batch->pool, vm, NULL);
         pool_set_vm_power_state(hs->batch->pool, vm, POWER_HALTED);
+        pool_set_vm_domain(hs->batch->pool, vm, 0);
         vm->stop_token = UUID_NULL;
         pool_set_vm_booking(hs->batch->pool, vm, BOOKING_NONE, NULL);
         pool_touch(hs->batch->pool, &vm->object, 0, /* store= */ true);

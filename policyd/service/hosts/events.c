@@ -39,6 +39,10 @@ void host_vm_event(Hosts *hs, Host *h, const VmEvent *event) {
                 return;
         if (event->state == VM_STATE_RUNNING || event->state == VM_STATE_PAUSED)
                 vm_runs(hs, vm, h, event->state == VM_STATE_PAUSED ? POWER_PAUSED : POWER_RUNNING);
+        if (event->state != VM_STATE_HALTED && event->domid > 0) {
+                batch_open(hs->batch);
+                pool_set_vm_domain(hs->batch->pool, vm, event->domid);
+        }
         hs->listener->vm_event(vm, h, event, hs->userdata);
 }
 

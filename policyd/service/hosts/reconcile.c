@@ -69,7 +69,8 @@ static void update_state(Hosts *hs, Host *h, Vm *vm, const InventoryVm *report) 
                 .uuid = report->uuid,
                 .state = report->state,
                 .stage = report->stage,
-                .progress = report->progress};
+                .progress = report->progress,
+                .domid = report->domid};
 
         update_devices(hs, h, vm, report);
         /* Stopping: it still runs, and what it holds is resident. */

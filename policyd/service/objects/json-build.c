@@ -6,6 +6,9 @@
 
 #include "policyd/service/objects/policy-private.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "common/json/json-write.h"
 
 static void write_tuple(StrBuf *b, const char *member, const PropertyTuple *tuple) {
@@ -40,6 +43,10 @@ static void write_property(StrBuf *b, const Object *o, const Property *p) {
                 return;
         case 'b':
                 json_write_bool(b, p->name, property_number(o, p) != 0);
+                return;
+        case 'i':
+                snprintf(buf, sizeof(buf), "%" PRId32, (int32_t) property_number(o, p));
+                json_write_text(b, p->name, buf);
                 return;
         case 'd':
                 json_write_double(b, p->name, property_fraction(o, p));

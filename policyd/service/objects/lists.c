@@ -114,6 +114,8 @@ static bool value_is(const Object *o, const Property *p, const char *text) {
                 return streq(property_number(o, p) ? "true" : "false", text);
         case 'd':
                 return property_fraction(o, p) == strtod(text, NULL);
+        case 'i':
+                return (int32_t) property_number(o, p) == strtod(text, NULL);
         default:
                 return number_is(property_number(o, p), text);
         }

@@ -134,7 +134,10 @@ int vms_set_config(Policy *p, Vm *vm, const char *text, Refusal *refusal) {
         config = json_to_text(o);
         if (!config || text_set(&vm->config, config) < 0)
                 return -ENOMEM;
-        pool_touch(p->batch.pool, &vm->object, 0, /* store= */ true);
+        pool_touch(p->batch.pool, &vm->object,
+                (needs.max_memory != vm->memory_max ? VM_MEMORY_MAX : 0) |
+                        (needs.target_memory != vm->memory_target ? VM_MEMORY_TARGET : 0) | (needs.vcpus != vm->vcpus ? VM_VCPUS : 0),
+                /* store= */ true);
         batch_open(&p->batch);
         return decided(batch_poison(&p->batch, vm_needs_update(&p->batch, vm, refusal)));
 }

@@ -35,6 +35,28 @@ static void starts_runs_and_halts(void **state) {
 }
 
 /* The host's program died while it built the domain, and begins again. */
+/* The start stays when the VM halts; its domain is told by the host, after a restart too. */
+static void it_is_said_since_when_a_vm_runs_and_as_which_domain(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid id = world_create_vm_with(w, "a", "GRID K100", 1);
+        uint64_t since;
+
+        assert_int_equal(world_vm(w, &id)->start_time, 0);
+        assert_int_equal(world_start_vm(w, &id, NULL), ERROR_NONE);
+        world_run(w);
+        since = world_vm(w, &id)->start_time;
+        assert_true(since > 0);
+        world_restart(w);
+        world_run(w);
+        assert_int_equal(world_vm(w, &id)->start_time, since);
+        assert_int_equal(world_vm(w, &id)->domid, 3);
+        assert_int_equal(world_shutdown(w, &id, true, NULL), ERROR_NONE);
+        world_run(w);
+        assert_int_equal(world_vm(w, &id)->domid, 0);
+        assert_int_equal(world_vm(w, &id)->start_time, since);
+}
+
 static void a_start_that_begins_again_shows_no_step_back(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
@@ -654,6 +676,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(starts_runs_and_halts),
                 cmocka_unit_test(a_start_that_begins_again_shows_no_step_back),
+                cmocka_unit_test(it_is_said_since_when_a_vm_runs_and_as_which_domain),
                 cmocka_unit_test(shuts_down),
                 cmocka_unit_test(a_hard_shutdown_overtakes_a_clean_one),
                 cmocka_unit_test(a_refusing_host_is_asked_once_and_the_next_one_runs_it),
