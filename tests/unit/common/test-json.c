@@ -2,6 +2,7 @@
  * JSON getters: each says what is wrong and where
  */
 
+#include "common/json/json-differences.h"
 #include "common/json/json-get.h"
 #include "common/json/json-write.h"
 #include "common/base/text.h"
@@ -420,6 +421,26 @@ static void what_is_written_at_once_is_what_is_built(void **state) {
         assert_string_equal(written, built);
 }
 
+static void assert_differ(const char *before, const char *after, size_t n, const char *words) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        assert_int_equal(json_differences(before, after, 3, &b), n);
+        assert_string_equal(strempty(b.text), words);
+}
+
+static void differences_name_members_and_no_password(void **state) {
+        assert_differ("{\"a\":1}", "{\"a\":1}", 0, "");
+        assert_differ("{\"a\":{\"b\":\"x\",\"c\":2}}", "{\"a\":{\"b\":\"y\",\"c\":2}}", 1, "a.b 'x' → 'y'");
+        assert_differ("{\"a\":1,\"l\":[1]}", "{\"b\":true,\"l\":[1,2]}", 3, "a 1 → none, l [1] → [1,2], b none → true");
+        assert_differ("{\"vnc\":{\"passwd\":\"old\"}}", "{\"vnc\":{\"passwd\":\"new\"}}", 1, "vnc.passwd changed");
+        assert_differ("{}", "{\"a\":1,\"b\":2,\"c\":3,\"d\":4}", 4, "a none → 1, b none → 2, c none → 3");
+        assert_differ("{\"vnc\":null}", "{\"vnc\":{\"passwd\":\"new\"}}", 1, "vnc none → {…}");
+        assert_differ("{\"vfbs\":[{\"vnc\":{\"passwd\":\"a\"}}]}", "{\"vfbs\":[{\"vnc\":{\"passwd\":\"b\"}},{\"passwd\":\"c\"}]}", 2,
+                "vfbs[0].vnc.passwd changed, vfbs[1] none → {…}");
+        assert_differ("{}", "{\"vfbs\":[{\"vnc\":{\"passwd\":\"a\"}}]}", 1, "vfbs none → […]");
+        assert_differ("", "{}", 1, "");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_is_not_json_is_named_by_its_place),
@@ -440,6 +461,7 @@ int main(void) {
                 cmocka_unit_test(building_gives_compact_text),
                 cmocka_unit_test(the_text_is_that_of_json_c),
                 cmocka_unit_test(what_is_written_at_once_is_what_is_built),
+                cmocka_unit_test(differences_name_members_and_no_password),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
