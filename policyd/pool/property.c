@@ -94,7 +94,7 @@ static uint64_t number_size_used(const void *quota) {
 /* References */
 
 static bool refer_to(const Object *o, Reference *ret) {
-        *ret = (Reference){.class = o->class, .id = &o->id};
+        *ret = (Reference){.class = o->class, .id = &o->id, .object = o};
         return true;
 }
 
@@ -186,8 +186,26 @@ static bool tuple_job_error(const void *job, size_t i, PropertyTuple *ret) {
 #define READ_PATHS_OF(name) .next = next_##name
 #define READ_TUPLES_OF(name) .tuple = tuple_##name
 
-#define PROPERTY(x, bit, n, s, c, type, source, ...)                                                         \
-        {.name = n, .signature = s, .change = PROPERTY_##c, .offset = offsetof(x, source), READ_##type},
+/* Of a row in the schema: whether it stores, and of a kind, whether it is a time. */
+#define STORES_ROW(member) true
+#define STORES_OPT(member) true
+#define STORES_SET(member) true
+#define STORES_NONE false
+#define STORES_NONE_OR_NULL false
+#define IS_TIME_VALUE false
+#define IS_TIME_STRINGS false
+#define IS_TIME_MAP false
+#define IS_TIME_REF false
+#define IS_TIME_REFS false
+#define IS_TIME_TIME true
+#define IS_TIME_PERCENT false
+#define IS_TIME_ERROR false
+#define IS_TIME_OUTSIDE false
+#define IS_TIME_LIMIT false
+
+#define PROPERTY(x, bit, n, s, c, type, source, row, field, kind)                                            \
+        {.name = n, .signature = s, .change = PROPERTY_##c, .stored = STORES_##row, .is_time = IS_TIME_##kind, \
+                .offset = offsetof(x, source), READ_##type},
 #define PROPERTIES(class, x, type, ...)                                                                      \
         static const Property properties_##class[] = {class##_SCHEMA(PROPERTY, SCHEMA_SKIP, type){}};
 POOL_CLASSES(PROPERTIES)
@@ -246,6 +264,10 @@ const char *property_next_path(const Object *o, const Property *p, size_t *i, ch
 
 bool property_tuple(const Object *o, const Property *p, size_t i, PropertyTuple *ret) {
         return p->tuple(property_field(o, p), i, ret);
+}
+
+bool property_next_reference(const Object *o, const Property *p, size_t *i, Reference *ret) {
+        return p->next(property_field(o, p), i, ret);
 }
 
 size_t property_count(const Object *o, const Property *p) {

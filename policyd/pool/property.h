@@ -28,6 +28,7 @@ const char *object_path(ObjectClass c, const Uuid *id, char buf[static OBJECT_PA
 typedef struct Reference {
         ObjectClass class;
         const Uuid *id;
+        const Object *object; /* NULL: it may be gone */
 } Reference;
 
 #define PROPERTY_TEXT_MAX OBJECT_PATH_MAX /* of a text that is made when it is asked for */
@@ -48,6 +49,8 @@ typedef struct Property {
         const char *name; /* on D-Bus */
         const char *signature;
         PropertyChange change;
+        bool stored;  /* in the object's row: the rest is told by hosts, or follows from it */
+        bool is_time; /* µs since 1970 */
         size_t offset; /* of the field in the object, or 0: the object itself */
         /* The one that the signature wants. */
         const WordTable *words; /* of an enum */
@@ -71,6 +74,7 @@ const void *property_field(const Object *o, const Property *p); /* where its val
 const char *property_map(const Object *o, const Property *p); /* the text of a JSON object of texts */
 /* *i begins at 0; NULL at the end. */
 const char *property_next_path(const Object *o, const Property *p, size_t *i, char buf[static OBJECT_PATH_MAX]);
+bool property_next_reference(const Object *o, const Property *p, size_t *i, Reference *ret); /* the same, as an object */
 bool property_tuple(const Object *o, const Property *p, size_t i, PropertyTuple *ret);
 /* How many references a list has that may grow with the pool; 0 for any other property. */
 size_t property_count(const Object *o, const Property *p);

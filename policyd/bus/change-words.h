@@ -1,0 +1,19 @@
+#pragma once
+
+/*
+ * Objects of the pool, and how they change, in words
+ */
+
+#include "common/base/strbuf.h"
+#include "policyd/pool/property.h"
+
+/* What is stored of an object, as it was once. */
+typedef struct Values Values;
+Values *values_read(const Object *o); /* NULL without memory */
+Values *values_free(Values *v);
+
+void words_of_object(const Object *o, StrBuf *b); /* "VM web", "VGPU 0 of VM web" */
+/* ": NameLabel 'a' → 'b', …", of those properties; nothing when none changed */
+void words_of_changes(const Values *before, const Object *now, uint64_t properties, StrBuf *b);
+void words_of_end(const Values *before, StrBuf *b);    /* ", which is gone: …" */
+void words_of_beginning(const Object *o, StrBuf *b);   /* ": NameLabel 'a', …" */
