@@ -17,6 +17,9 @@
 #define MSG_HOST_LOST "5cac8c51b58b45868aa40467a273c194" /* the link to a host broke */
 #define MSG_HOST_NOT_REACHED "c1f7b0e64d0f4f0f9f0a6d1be3a95c27" /* a host is not reached, with why */
 #define MSG_HOST_CORRECTED "9be2a246ffb748f98197e88de0773bce" /* the host's word replaced what policyd had stored */
+#define MSG_POOL_CHANGED "6fc41a9ce3d74bb0b34fae25a86d9f02" /* somebody changed the pool: who, what, old and new */
+#define MSG_CALL_REFUSED "c0a7ee5b0f0d4d1fb0cdb4fae3bd8a9e" /* a call that would have changed the pool was refused */
+#define MSG_POOL_FOLLOWED "a1f0c9d25f6b4f0a9be22d2b8a0f6c53" /* policyd added or removed an object by itself */
 #define MSG_TYPE_ENABLED "5a44cc55377c4e19be8909ae15aac182" /* a VGPU type was enabled on a PGPU */
 #define MSG_TYPE_DISABLED "4d9c2df3d8f442b8be0ef3aa7eacb909" /* a VGPU type was disabled on a PGPU */
 #define MSG_TYPE_FILE_PROBLEM "f5b8816a879c44b28f54273076ad98a3" /* an entry of a type file was skipped */
@@ -34,7 +37,17 @@
 #define FIELD_VGPU "XENVGPU_VGPU="
 #define FIELD_PGPU "XENVGPU_PGPU="
 #define FIELD_HOST "XENVGPU_HOST="
+#define FIELD_GPU_GROUP "XENVGPU_GPU_GROUP="
+#define FIELD_VGPU_TYPE "XENVGPU_VGPU_TYPE="
+#define FIELD_RESERVATION "XENVGPU_RESERVATION="
+#define FIELD_QUOTA "XENVGPU_QUOTA="
+#define FIELD_VM_GROUP "XENVGPU_VM_GROUP="
 #define FIELD_JOB "XENVGPU_JOB="
+
+/* Of a call: the user, the unit that it came from, and the method, "VM.SetNameLabel". */
+#define FIELD_CALLER "XENVGPU_CALLER="
+#define FIELD_CALLER_UNIT "XENVGPU_CALLER_UNIT="
+#define FIELD_METHOD "XENVGPU_METHOD="
 
 /* Of a refusal: its word, which is the end of the error's name on the bus (protocol/errors.h). */
 #define FIELD_ERROR "XENVGPU_ERROR="

@@ -25,29 +25,30 @@ int bus_decided(Bus *bus, int r, Refusal *refusal, sd_bus_error *error) {
         return r;
 }
 
-static int reply_later(Bus *bus, sd_bus_message *m, const char *path_or_null, sd_bus_error *error) {
+static int reply_later(Bus *bus, sd_bus_message *m, const char *path_or_null, const Object *made, sd_bus_error *error) {
         Request *q;
         int r;
 
         r = request_take(&bus->requests, m, &q, error);
         if (r < 0)
                 return r;
+        change_note_decided(request_note(q), made);
         r = path_or_null ? request_set_path(q, path_or_null) : 0;
         if (r >= 0)
                 r = policy_when_committed(bus->policy, request_committed, q);
         if (r < 0) {
-                request_cancel(q);
+                request_give_back(q);
                 return bus_error_set(error, ERROR_INTERNAL_ERROR, "The change could not be kept: %s.", strerror(-r));
         }
         return 1;
 }
 
 int bus_reply_object(Bus *bus, sd_bus_message *m, const Object *o, sd_bus_error *error) {
-        return reply_later(bus, m, o ? OBJECT_PATH(o) : "/", error);
+        return reply_later(bus, m, o ? OBJECT_PATH(o) : "/", o, error);
 }
 
 int bus_reply_empty(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
-        return reply_later(bus, m, NULL, error);
+        return reply_later(bus, m, NULL, NULL, error);
 }
 
 int bus_finish(Bus *bus, sd_bus_message *m, int r, Refusal *refusal, sd_bus_error *error) {
@@ -107,17 +108,13 @@ static int _printf_(2, 0) describe_arguments(Call *c, const char *format, va_lis
         return c->arguments ? 0 : -ENOMEM;
 }
 
-/* The caller's uid is part of the key. Until it is known the call is parked, and 1 is returned. */
+/* The caller's uid is part of the key. It is known: receive.c asked for it. */
 static int find_caller(Call *c) {
-        Caller *caller;
-        int r;
+        const Caller *caller = callers_find(&c->bus->callers, strempty(sd_bus_message_get_sender(c->m)));
 
-        r = caller_get(&c->bus->callers, c->m, &caller, c->error);
-        if (r < 0)
-                return r;
-        if (!caller->has_uid)
-                return caller_park(caller, c->m, c->error);
-        c->uid = caller->uid;
+        if (!caller || !caller->identified)
+                return bus_error_set(c->error, ERROR_INTERNAL_ERROR, "It is not known who calls.");
+        c->uid = caller->who.uid;
         return 0;
 }
 
@@ -129,8 +126,11 @@ static int find_key(Call *c) {
                 c->options.idempotency_key, c->arguments, &path, &c->refusal);
         if (r < 0 || c->refusal.code != ERROR_NONE)
                 return bus_decided(c->bus, r, &c->refusal, c->error);
+        if (r <= 0)
+                return r;
         /* The first call with this key may still wait for its commit, so this one waits too. */
-        return r > 0 ? reply_later(c->bus, c->m, path, c->error) : 0;
+        change_note_nothing(requests_note(&c->bus->requests));
+        return reply_later(c->bus, c->m, path, NULL, c->error);
 }
 
 int call_begin(Call *c, unsigned allowed, const char *arguments, ...) {
@@ -156,6 +156,8 @@ int call_finish(Call *c, int r, const Object *made) {
         r = bus_decided(c->bus, r, &c->refusal, c->error);
         if (r < 0)
                 return r;
+        if (c->options.dry_run)
+                change_note_nothing(requests_note(&c->bus->requests));
         if (made && c->arguments) {
                 r = policy_idempotency_record(c->bus->policy, c->uid, sd_bus_message_get_member(c->m),
                         c->options.idempotency_key, c->arguments, OBJECT_PATH(made), made);

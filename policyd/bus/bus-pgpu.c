@@ -39,10 +39,11 @@ static int set_enabled(sd_bus_message *m, Pgpu *g, const TypeSet *set, sd_bus_er
         r = request_take(&bus->requests, m, &q, error);
         if (r < 0)
                 return r;
+        change_note_only(request_note(q), PGPU_ENABLED);
         r = pgpus_set_enabled(bus->policy, g, set->items, set->n, request_committed, q, &refusal);
         r = bus_decided(bus, r, &refusal, error);
         if (r < 0) {
-                request_cancel(q);
+                request_give_back(q);
                 return r;
         }
         return 1;

@@ -7,8 +7,7 @@
  * worker answer calls that take long, and backup.c has one make a backup; announce.c sends signals, and
  * show.c writes whole objects into messages; answer.c answers after the commit and handles idempotency keys;
  * object.c finds objects by path, for sd-bus and for arguments; properties.c writes the values of properties, and entries.c
- * changes maps and sets.
- * bus-<class>.c holds the vtable of one class and its methods. The folder call/ below knows neither objects
+ * changes maps and sets; change-log.c says who changed what. bus-<class>.c holds the vtable of one class and its methods. The folder call/ below knows neither objects
  * nor classes: it has the callers, the waiting calls, and the texts, options and sizes of messages.
  *
  * A handler's userdata is the object (Vm *, …), whose object.userdata is the Bus; the Manager's is the Bus.
@@ -25,6 +24,7 @@
 #include "policyd/bus/call/requests.h"
 #include "policyd/bus/call/size.h"
 #include "policyd/bus/call/worker.h"
+#include "policyd/bus/change-log.h"
 #include "policyd/pool/property.h"
 #include "protocol/names.h"
 
@@ -73,6 +73,7 @@ struct Bus {
         ShownClass shown[_CLASS_MAX];
         Callers callers;
         Requests requests;
+        ChangeLog changes;
         Queue queue;
         LongAnswer *long_answer; /* is being made */
         sd_bus *replies;         /* where it goes: bus, or in the worker that makes it a connection to the parent */
@@ -125,6 +126,9 @@ int object_check_there(Bus *bus, const char *path, sd_bus_error *error);
 int bus_find_object(sd_bus *sd, const char *path, const char *interface, void *userdata, void **ret_found,
         sd_bus_error *error);
 int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error);
+
+/* The handler of a method, and the object for it (of the Manager, the bus). NULL: it is sd-bus's to answer, or to refuse. */
+sd_bus_message_handler_t bus_find_handler(Bus *bus, sd_bus_message *m, void **ret_object);
 
 #define DECLARE_GETTER(name)                                                                                 \
         int name(sd_bus *sd, const char *path, const char *interface, const char *property,                  \

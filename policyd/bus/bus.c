@@ -26,6 +26,10 @@ static const BusClass *const classes[_CLASS_MAX] = {
         [CLASS_JOB] = &bus_class_job,
 };
 
+static Pool *pool_of(void *userdata) {
+        return policy_pool(((Bus *) userdata)->policy);
+}
+
 int bus_new(sd_event *event, const BusOptions *options, Bus **ret) {
         _cleanup_(bus_freep) Bus *bus = NULL;
 
@@ -40,6 +44,7 @@ int bus_new(sd_event *event, const BusOptions *options, Bus **ret) {
         if (!bus->address || callers_init(&bus->callers, options->requests_max) < 0)
                 return -ENOMEM;
         queue_init(&bus->queue, event, &bus->callers);
+        change_log_init(&bus->changes, &bus->callers, pool_of, bus);
         *ret = take_ptr(bus);
         return 0;
 }
@@ -49,6 +54,7 @@ Bus *bus_free(Bus *bus) {
                 return NULL;
         bus->policy = NULL; /* it went before */
         requests_drop(&bus->requests);
+        change_log_done(&bus->changes);
         backup_stop(bus);
         long_answer_stop(bus);
         queue_done(&bus->queue);
@@ -104,6 +110,8 @@ int bus_show(Bus *bus) {
         int r;
 
         r = sd_bus_add_filter(bus->bus, NULL, bus_receive, bus);
+        if (r >= 0)
+                r = callers_watch(&bus->callers, bus->bus);
         if (r >= 0)
                 r = sd_bus_add_object_vtable(
                         bus->bus, NULL, POLICY_PATH, bus->manager->interface, bus->manager->vtable, bus);

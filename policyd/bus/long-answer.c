@@ -123,33 +123,11 @@ static int start(Bus *bus, sd_bus_message *m, sd_bus_message_handler_t handler, 
         return r;
 }
 
-static const sd_bus_vtable *find_method(const sd_bus_vtable *v, sd_bus_message *m) {
-        for (; v->type != _SD_BUS_VTABLE_END; v++)
-                if (v->type == _SD_BUS_VTABLE_METHOD && streq(v->x.method.member, sd_bus_message_get_member(m)))
-                        return sd_bus_message_has_signature(m, v->x.method.signature) ? v : NULL;
-        return NULL;
-}
-
-/* NULL: it is sd-bus's to answer, or to refuse. */
-static sd_bus_message_handler_t find_handler(Bus *bus, sd_bus_message *m, void **ret_object) {
-        const char *path = sd_bus_message_get_path(m), *interface = sd_bus_message_get_interface(m);
-        bool is_manager = streq(path, POLICY_PATH);
-        Object *o = is_manager ? NULL : object_at(bus, path);
-        const BusClass *class = is_manager ? bus->manager : o ? bus->classes[o->class] : NULL;
-        const sd_bus_vtable *v;
-
-        *ret_object = is_manager ? (void *) bus : (void *) o;
-        if (is_manager && sd_bus_message_is_method_call(m, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"))
-                return method_get_managed_objects;
-        v = class && streq_ptr(interface, class->interface) ? find_method(class->vtable, m) : NULL;
-        return v ? v->x.method.handler : NULL;
-}
-
 int long_answer(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
         sd_bus_message_handler_t handler;
         void *object;
 
-        handler = find_handler(bus, m, &object);
+        handler = bus_find_handler(bus, m, &object);
         if (handler && start(bus, m, handler, object) >= 0)
                 return 1;
         queue_go_on(&bus->queue);

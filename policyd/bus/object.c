@@ -132,3 +132,26 @@ int bus_enumerate(sd_bus *sd, const char *prefix, void *userdata, char ***ret_no
                 strlist_add(&nodes, OBJECT_PATH(objects->items[i]));
         return strlist_take(&nodes, ret_nodes);
 }
+
+/* Handlers */
+
+static const sd_bus_vtable *find_method(const sd_bus_vtable *v, sd_bus_message *m) {
+        for (; v->type != _SD_BUS_VTABLE_END; v++)
+                if (v->type == _SD_BUS_VTABLE_METHOD && streq(v->x.method.member, sd_bus_message_get_member(m)))
+                        return sd_bus_message_has_signature(m, v->x.method.signature) ? v : NULL;
+        return NULL;
+}
+
+sd_bus_message_handler_t bus_find_handler(Bus *bus, sd_bus_message *m, void **ret_object) {
+        const char *path = sd_bus_message_get_path(m), *interface = sd_bus_message_get_interface(m);
+        bool is_manager = streq(path, POLICY_PATH);
+        Object *o = is_manager ? NULL : object_at(bus, path);
+        const BusClass *class = is_manager ? bus->manager : o ? bus->classes[o->class] : NULL;
+        const sd_bus_vtable *v;
+
+        *ret_object = is_manager ? (void *) bus : (void *) o;
+        if (is_manager && sd_bus_message_is_method_call(m, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects"))
+                return method_get_managed_objects;
+        v = class && streq_ptr(interface, class->interface) ? find_method(class->vtable, m) : NULL;
+        return v ? v->x.method.handler : NULL;
+}

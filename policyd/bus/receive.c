@@ -98,6 +98,51 @@ static int check_changeable(Bus *bus, sd_bus_error *error) {
         return sentence ? bus_error_set(error, ERROR_STORAGE_FAILED, "%s", sentence) : -ENOMEM;
 }
 
+/* Who calls is known first. 1: the call waits for that. */
+static int identify(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
+        Caller *c;
+        int r;
+
+        r = caller_get(&bus->callers, m, &c, error);
+        return r < 0 ? r : caller_identify(c, m, error);
+}
+
+/* What sd-bus refuses itself, since it knows no such method of the object, has no handler here. */
+static int handle(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
+        sd_bus_message_handler_t handler;
+        void *object;
+        int r;
+
+        handler = bus_find_handler(bus, m, &object);
+        if (!handler)
+                return 0;
+        r = change_note_take(&bus->changes, &bus->requests, m, object == bus ? NULL : object);
+        if (r >= 0)
+                r = sd_bus_message_rewind(m, /* complete= */ true);
+        if (r >= 0)
+                r = handler(m, object, error);
+        return r < 0 ? r : 1;
+}
+
+/*
+ * The handler has either taken the reserved request, which is answered after the commit, or it has answered; then, or where the call
+ * is refused, its note ends here.
+ */
+static int change(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
+        int r;
+
+        r = take_place(bus, m, error);
+        if (r >= 0)
+                r = handle(bus, m, error);
+        if (r < 0 && !sd_bus_error_is_set(error))
+                sd_bus_error_set_errno(error, r);
+        if (r < 0)
+                change_note_refused(requests_note(&bus->requests), error);
+        else
+                requests_answered(&bus->requests, m);
+        return r;
+}
+
 int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *bus = userdata;
         bool has_turn;
@@ -109,6 +154,9 @@ int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
          * turn. */
         has_turn = queue_take_turn(&bus->queue, m);
         queue_hurry(&bus->queue);
+        r = has_turn ? 0 : callers_keep_order(&bus->callers, m, error);
+        if (r != 0)
+                return r;
         r = object_check_path(bus, sd_bus_message_get_path(m), sd_bus_message_get_interface(m), error);
         if (r < 0) {
                 if (has_turn)
@@ -119,14 +167,19 @@ int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return answer_long(bus, m, error);
         switch (kind_of(bus, m)) {
         case METHOD_CHANGES:
-                r = check_changeable(bus, error);
-                return r < 0 ? r : take_place(bus, m, error);
+                r = identify(bus, m, error);
+                if (r == 0)
+                        r = check_changeable(bus, error);
+                return r != 0 ? r : change(bus, m, error);
         case METHOD_TAKES_LONG:
                 return queue_receive(&bus->queue, m, error);
         case METHOD_READS_AND_CHANGES:
+                r = identify(bus, m, error);
+                if (r != 0)
+                        return r;
                 (void) policy_flush(bus->policy);
                 r = object_check_there(bus, sd_bus_message_get_path(m), error);
-                return r < 0 ? r : take_place(bus, m, error);
+                return r < 0 ? r : change(bus, m, error);
         case METHOD_READS:
                 (void) policy_flush(bus->policy);
                 return check_properties(bus, m, error);

@@ -9,7 +9,6 @@
 #include "policyd/bus/call/error.h"
 
 #define CALLERS_MAX 4096
-#define PARKED_MAX 64
 
 #define BUS_NAME "org.freedesktop.DBus"
 #define BUS_PATH "/org/freedesktop/DBus"
@@ -32,8 +31,11 @@ static Caller *caller_free(Caller *c) {
         hashmap_remove(callers->by_name, c->name);
         TAILQ_REMOVE(&callers->by_age, c, age);
         drop_all_calls(c);
-        sd_bus_slot_unref(c->vanish_slot);
+        if (callers->known)
+                callers->known(c, callers->known_userdata);
         sd_bus_slot_unref(c->ask_slot);
+        sd_bus_slot_unref(c->unit_slot);
+        who_done(&c->who);
         free(c);
         return NULL;
 }
@@ -46,6 +48,7 @@ int callers_init(Callers *callers, uint64_t waiting_max) {
 }
 
 void callers_done(Callers *callers) {
+        callers->leaving = sd_bus_slot_unref(callers->leaving);
         while (callers->by_name && !TAILQ_EMPTY(&callers->by_age))
                 caller_free(TAILQ_FIRST(&callers->by_age));
         callers->by_name = hashmap_free(callers->by_name);
@@ -86,9 +89,13 @@ static int caller_new(Callers *callers, sd_bus *bus, const char *name, Caller **
         return 0;
 }
 
+Caller *callers_find(const Callers *callers, const char *name) {
+        return hashmap_get(callers->by_name, name);
+}
+
 int caller_get(Callers *callers, sd_bus_message *m, Caller **ret, sd_bus_error *error) {
         const char *name = strempty(sd_bus_message_get_sender(m));
-        Caller *c = hashmap_get(callers->by_name, name);
+        Caller *c = callers_find(callers, name);
 
         if (!c && (strlen(name) >= sizeof(c->name) || !make_room(callers) ||
                           caller_new(callers, sd_bus_message_get_bus(m), name, &c) < 0))
@@ -105,10 +112,15 @@ int caller_check_room(const Caller *c, sd_bus_error *error) {
                 "%" PRIu64 " requests of yours wait already; read their replies first.", c->n_waiting);
 }
 
+/* A caller that left is kept until its unit is known, since what it changed is logged with that. */
+static void free_if_over(Caller *c) {
+        if (c->n_waiting == 0 && !c->identified && !c->unit_slot)
+                caller_free(c);
+}
+
 void caller_settle(Caller *c) {
         c->n_waiting--;
-        if (c->n_waiting == 0 && !c->vanish_slot)
-                caller_free(c);
+        free_if_over(c);
 }
 
 /* Asking */
@@ -126,71 +138,115 @@ int watch_name(sd_bus *bus, const char *name, sd_bus_slot **ret, sd_bus_message_
         return sd_bus_add_match_async(bus, ret, match, handler, NULL, userdata);
 }
 
-static int on_vanished(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Caller *c = userdata;
-
+static void let_go(Caller *c) {
         drop_all_calls(c);
-        c->has_uid = false;
+        c->identified = false;
         c->ask_slot = sd_bus_slot_unref(c->ask_slot);
-        c->vanish_slot = sd_bus_slot_unref(c->vanish_slot);
-        if (c->n_waiting == 0)
-                caller_free(c);
+        free_if_over(c);
+}
+
+static int on_name_left(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *name, *before, *after;
+        Caller *c = NULL;
+
+        if (sd_bus_message_read(m, "sss", &name, &before, &after) >= 0)
+                c = callers_find(userdata, name);
+        if (c)
+                let_go(c);
         return 0;
 }
 
-static int on_uid(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
-        Caller *c = userdata;
+int callers_watch(Callers *callers, sd_bus *bus) {
+        return sd_bus_add_match(bus, &callers->leaving,
+                "type='signal',sender='" BUS_NAME "',path='" BUS_PATH "',interface='" BUS_NAME
+                "',member='NameOwnerChanged',arg2=''",
+                on_name_left, callers);
+}
+
+/* The parked calls are received again one by one, so that what arrives meanwhile does not pass them. */
+static void return_next(Caller *c) {
         sd_bus_message *m;
         int r;
 
-        c->ask_slot = sd_bus_slot_unref(c->ask_slot);
-        c->has_uid =
-                !sd_bus_message_is_method_error(reply, NULL) && sd_bus_message_read(reply, "u", &c->uid) >= 0;
-        while ((m = message_list_take(&c->parked))) {
+        while (!c->returning && (m = message_list_take(&c->parked))) {
                 c->n_waiting--;
-                r = c->has_uid ? sd_bus_enqueue_for_read(c->bus, m) : 0;
-                if (r < 0)
+                r = sd_bus_enqueue_for_read(c->bus, m);
+                if (r >= 0)
+                        c->returning = m; /* sd-bus has a reference until it is received */
+                else
                         sd_bus_reply_method_errno(m, r, NULL);
-                else if (!c->has_uid)
-                        sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED,
-                                "The bus does not say which user asks, so an idempotency_key cannot be taken.");
                 sd_bus_message_unref(m);
         }
-        return c->has_uid ? 0 : on_vanished(NULL, c, NULL);
 }
 
-int caller_watch(Caller *c) {
-        return c->vanish_slot ? 0 : watch_name(c->bus, c->name, &c->vanish_slot, on_vanished, c);
+static int on_unit(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        Caller *c = userdata;
+
+        c->unit_slot = sd_bus_slot_unref(c->unit_slot);
+        who_read_unit(reply, &c->who);
+        if (c->callers->known)
+                c->callers->known(c, c->callers->known_userdata);
+        free_if_over(c);
+        return 0;
 }
 
-static int ask_uid(Caller *c) {
-        int r;
+/* It may have left; what is left of its calls must not be done, since nobody knows whose they are. */
+static void refuse_unknown(Caller *c) {
+        sd_bus_message *m;
 
-        if (c->ask_slot)
+        while ((m = message_list_take(&c->parked))) {
+                c->n_waiting--;
+                sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED,
+                        "The bus does not say which user asks, so nothing was done.");
+                sd_bus_message_unref(m);
+        }
+        let_go(c);
+}
+
+static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        Caller *c = userdata;
+
+        c->ask_slot = sd_bus_slot_unref(c->ask_slot);
+        if (who_read(reply, &c->who) < 0) {
+                refuse_unknown(c);
                 return 0;
-        /* The watch is installed before the uid is asked for, so that a name that leaves meanwhile is not
-         * missed. */
-        r = caller_watch(c);
-        if (r < 0)
-                return r;
-        r = sd_bus_call_method_async(c->bus, &c->ask_slot, BUS_NAME, BUS_PATH, BUS_NAME, "GetConnectionUnixUser",
-                on_uid, c, "s", c->name);
-        if (r < 0)
-                c->vanish_slot = sd_bus_slot_unref(c->vanish_slot);
-        return r;
+        }
+        c->identified = true;
+        if (who_ask_unit(c->bus, &c->who, on_unit, c, &c->unit_slot) < 0)
+                c->who.has_unit = true;
+        return_next(c);
+        return 0;
 }
 
-int caller_park(Caller *c, sd_bus_message *m, sd_bus_error *error) {
+static int park(Caller *c, sd_bus_message *m, sd_bus_error *error) {
         int r;
 
-        if (c->parked.n >= PARKED_MAX)
-                return bus_error_set(error, ERROR_LIMIT_REACHED,
-                        "%zu requests of yours wait already; read their replies first.", c->parked.n);
-        r = ask_uid(c);
+        r = caller_check_room(c, error);
         if (r >= 0)
                 r = message_list_add(&c->parked, m);
         if (r < 0)
                 return r;
         c->n_waiting++;
         return 1;
+}
+
+int caller_identify(Caller *c, sd_bus_message *m, sd_bus_error *error) {
+        int r;
+
+        if (c->identified)
+                return 0;
+        r = c->ask_slot ? 0 : who_ask(c->bus, c->name, on_credentials, c, &c->ask_slot);
+        return r < 0 ? r : park(c, m, error);
+}
+
+int callers_keep_order(Callers *callers, sd_bus_message *m, sd_bus_error *error) {
+        Caller *c = callers_find(callers, strempty(sd_bus_message_get_sender(m)));
+
+        if (!c || (c->parked.n == 0 && !c->returning))
+                return 0;
+        if (m != c->returning)
+                return park(c, m, error);
+        c->returning = NULL;
+        return_next(c);
+        return 0;
 }

@@ -3,10 +3,10 @@
 /*
  * Who calls
  *
- * A Caller is kept for each unique name that has requests waiting, used an idempotency key, or had several
- * long calls in the queue. Its uid is asked from the bus once, without blocking, when a key first needs it;
- * meanwhile its calls are parked, and then they are received again. When a name leaves the bus its Caller is
- * freed, since the bus never gives a name twice.
+ * A Caller is kept for each unique name that has requests waiting, has changed something, or had several long calls in the queue. Who
+ * it is (who.h) is asked from the bus once, without blocking, before its first change; meanwhile all of its calls are parked, and then
+ * they are received again, in their order. Its unit is asked at the same time and is not waited for. When a name leaves the bus its
+ * Caller is freed, since the bus never gives a name twice. One match tells of all names that leave: a bus limits matches.
  */
 
 #include <sys/queue.h>
@@ -14,6 +14,7 @@
 
 #include "common/base/hashmap.h"
 #include "common/daemon/message-list.h"
+#include "policyd/bus/call/who.h"
 
 typedef struct Callers Callers;
 typedef struct Caller Caller;
@@ -23,10 +24,11 @@ struct Caller {
         sd_bus *bus;
         char name[64];      /* unique names are short; longer ones get LimitReached */
         uint64_t n_waiting; /* requests, and the calls of both lists */
-        bool has_uid;
-        uint32_t uid;
-        sd_bus_slot *vanish_slot, *ask_slot;
-        MessageList parked; /* until the uid is known */
+        bool identified; /* who is known, and kept until the name leaves the bus */
+        Who who;
+        sd_bus_slot *ask_slot, *unit_slot;
+        MessageList parked;        /* until it is known who asks */
+        sd_bus_message *returning; /* the parked call that is received again next */
         MessageList queued; /* until it is their turn: the queue's */
         TAILQ_ENTRY(Caller) turn, age;
 };
@@ -34,21 +36,27 @@ struct Caller {
 struct Callers {
         uint64_t waiting_max; /* of one caller */
         HashMap *by_name;
+        sd_bus_slot *leaving;
         TAILQ_HEAD(, Caller) by_age; /* the oldest first */
         void (*left)(Caller *c, void *userdata); /* before its queued calls are dropped */
         void *userdata;
+        void (*known)(Caller *c, void *userdata); /* no more will be known of it: its unit was found or not, or it is about to be freed */
+        void *known_userdata;
 };
 
 int callers_init(Callers *callers, uint64_t waiting_max);
+int callers_watch(Callers *callers, sd_bus *bus); /* from then on who leaves the bus is freed with its waiting calls */
 void callers_done(Callers *callers);
 
 /* Who sent m. LimitReached: there are too many. */
 int caller_get(Callers *callers, sd_bus_message *m, Caller **ret, sd_bus_error *error);
 int caller_check_room(const Caller *c, sd_bus_error *error); /* LimitReached: too many of its calls wait already */
 void caller_settle(Caller *c); /* one of its calls no longer waits */
-int caller_watch(Caller *c);   /* frees it with its waiting calls when it leaves the bus */
-/* Receives m again when the uid is known; 1, or negative with the error set. */
-int caller_park(Caller *c, sd_bus_message *m, sd_bus_error *error);
+/* 0: who sent m is known as well as it will be. 1: m is received again then. Negative, with the error set. */
+int caller_identify(Caller *c, sd_bus_message *m, sd_bus_error *error);
+/* Before any other handling of a message: 1 where it waits behind parked calls of its caller. */
+int callers_keep_order(Callers *callers, sd_bus_message *m, sd_bus_error *error);
+Caller *callers_find(const Callers *callers, const char *name); /* or NULL */
 
 /* Calls handler when a unique name has left the bus. */
 int watch_name(sd_bus *bus, const char *name, sd_bus_slot **ret, sd_bus_message_handler_t handler, void *userdata);

@@ -130,10 +130,6 @@ int queue_receive(Queue *q, sd_bus_message *m, sd_bus_error *error) {
                 r = check_room(q, c, m, error);
         if (r >= 0)
                 r = arm(q);
-        /* A caller with several calls may leave before the last is answered; it is watched so that the rest
-         * is not answered in vain. */
-        if (r >= 0 && c->queued.n > 0)
-                r = caller_watch(c);
         if (r >= 0)
                 r = message_list_add(&c->queued, m);
         if (r < 0)

@@ -10,6 +10,7 @@ struct Request {
         Caller *caller;
         sd_bus_message *message;
         char *path; /* NULL: the answer is empty */
+        RequestNote *note;
         LIST_ENTRY(Request) all;
 };
 
@@ -45,9 +46,32 @@ int request_take(Requests *requests, sd_bus_message *m, Request **ret, sd_bus_er
         return 0;
 }
 
+void request_set_note(Requests *requests, RequestNote *note) {
+        requests->reserved->note = note;
+}
+
+RequestNote *requests_note(const Requests *requests) {
+        return requests->reserved ? requests->reserved->note : NULL;
+}
+
+RequestNote *request_note(const Request *q) {
+        return q->note;
+}
+
+void request_give_back(Request *q) {
+        q->requests->reserved = q;
+}
+
 int request_set_path(Request *q, const char *path) {
         q->path = strdup(path);
         return q->path ? 0 : -ENOMEM;
+}
+
+void requests_answered(Requests *requests, sd_bus_message *m) {
+        Request *q = requests->reserved;
+
+        if (q && q->message == m && q->note)
+                q->note->answered(q->note, ERROR_NONE, NULL);
 }
 
 Request *request_cancel(Request *q) {
@@ -57,6 +81,8 @@ Request *request_cancel(Request *q) {
                 q->requests->reserved = NULL;
         LIST_REMOVE(q, all);
         caller_settle(q->caller);
+        if (q->note)
+                q->note->free(q->note);
         sd_bus_message_unref(q->message);
         free(q->path);
         free(q);
@@ -81,5 +107,7 @@ void request_committed(ErrorCode code, const char *message, void *userdata) {
                 sd_bus_reply_method_return(q->message, "o", q->path);
         else
                 sd_bus_reply_method_return(q->message, NULL);
+        if (q->note)
+                q->note->answered(q->note, code, message);
         request_cancel(q);
 }

@@ -61,6 +61,7 @@ static int type_create(Hosts *hs, const TypeRecord *record, VgpuType **ret, Refu
         if (r != 0)
                 return r;
         batch_open(hs->batch);
+        log_own_change(t, "VGPU type %s (%s) is new.", t->model_name, t->identifier);
         *ret = t;
         return 0;
 }
@@ -172,7 +173,7 @@ void types_collect(Hosts *hs) {
 
                 if (!type_is_garbage(hs->batch->pool, t))
                         continue;
-                log_info("VGPU type %s (%s) is on no host, no PGPU and no VGPU any more; it is removed.",
+                log_own_change(t, "VGPU type %s (%s) is on no host, no PGPU and no VGPU any more; it is removed.",
                         t->model_name, t->identifier);
                 object_remove(hs->batch, &t->object);
         }

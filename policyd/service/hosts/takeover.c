@@ -88,6 +88,7 @@ static int join_group(Hosts *hs, Pgpu *pgpu) {
                 r = group_add(hs->batch, name.text, "", (const char *const[]){gpu_type, NULL}, &g);
                 if (r < 0)
                         return r;
+                log_own_change(g, "GPU group %s was made for the PGPUs of its kind.", g->name_label);
         }
         return pool_set_pgpu_group(hs->batch->pool, pgpu, g);
 }
@@ -123,7 +124,8 @@ static int add_card(Hosts *hs, Host *h, const InventoryPgpu *i, Pgpu **ret) {
         r = r ?: join_group(hs, pgpu);
         if (r < 0)
                 return r;
-        log_info("Host %s has a new PGPU at %s: %s %s.", h->name_label, PCI_TEXT(&i->pci_id), i->vendor_name,
+        log_full(LOG_INFO, MSG_POOL_FOLLOWED, FIELDS(OBJECT_FIELD(&pgpu->object), OBJECT_FIELD(&h->object)),
+                "Host %s has a new PGPU at %s: %s %s.", h->name_label, PCI_TEXT(&i->pci_id), i->vendor_name,
                 i->device_name);
         *ret = pgpu;
         return 0;

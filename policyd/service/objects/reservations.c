@@ -6,7 +6,7 @@
 
 #include <inttypes.h>
 
-#include "common/daemon/log.h"
+#include "policyd/service/base/object-log.h"
 #include "policyd/words/decision-words.h"
 
 #define SECONDS_MAX UINT64_C(315360000) /* ten years */
@@ -133,7 +133,7 @@ void reservations_expire(Policy *p) {
 
                 if (v->expires > now)
                         continue;
-                log_info("Reservation %s expired with %zu of %u instance%s unused.", v->name_label,
+                log_own_change(v, "Reservation %s expired with %zu of %u instance%s unused.", v->name_label,
                         v->holds.n, v->count, PLURAL(v->count));
                 object_remove(&p->batch, &v->object);
                 any = true;

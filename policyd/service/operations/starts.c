@@ -142,7 +142,6 @@ int start_vm(Operations *ops, Vm *vm, const StartOptions *options, Job **ret_job
                 return r;
         demand_note(ops->batch->pool, vm);
         if (a.refusal.code != ERROR_NONE) {
-                log_vm(LOG_INFO, MSG_VM_REFUSED, vm, options->on, "%s", strempty(a.refusal.message));
                 move_refusal(&a.refusal, refusal);
                 return 0;
         }

@@ -212,8 +212,8 @@ static void call(Fuzz *f, uint8_t class) {
 
 /* policyd asks the bus who calls; here every caller is there, as root. */
 static int on_asked(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus", "GetConnectionUnixUser") > 0)
-                return sd_bus_reply_method_return(m, "u", 0);
+        if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus", "GetConnectionCredentials") > 0)
+                return sd_bus_reply_method_return(m, "a{sv}", 2, "UnixUserID", "u", 0, "ProcessID", "u", 1);
         if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus", "NameHasOwner") > 0)
                 return sd_bus_reply_method_return(m, "b", true);
         return 0;

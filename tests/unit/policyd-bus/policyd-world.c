@@ -60,6 +60,8 @@ void policyd_start(World *w, const char *setting) {
         assert_true(w->policyd >= 0);
         if (w->policyd == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
+                if (*w->log && !freopen(w->log, "a", stderr))
+                        _exit(126);
                 execl(program, program, "--config=/nonexistent", bus, state, runtime, extra, NULL);
                 _exit(127);
         }

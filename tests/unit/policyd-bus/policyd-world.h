@@ -25,6 +25,7 @@ typedef struct World {
         sd_bus *client;
         char reply[4096]; /* of the last call that returned a path or text */
         char error[128], sentence[1024];
+        char log[128]; /* where the next policyd logs to; empty: our stderr */
 } World;
 
 #define VM_RECORD(name)                                                                                      \
