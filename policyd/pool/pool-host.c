@@ -21,6 +21,27 @@ void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reaso
                 object_note(pool, &h->object, properties, /* store= */ false);
 }
 
+/* Groups have their PGPUs in the order of the hosts' names, so these leave it and come back. */
+int pool_set_host_name_label(Pool *pool, Host *h, const char *name_label) {
+        int r;
+
+        for_each(Pgpu, p, &h->pgpus)
+                if (p->group)
+                        ptr_array_remove(&p->group->pgpus, p);
+        r = text_set(&h->name_label, name_label);
+        for_each(Pgpu, p, &h->pgpus) {
+                if (r >= 0)
+                        r = pgpu_update_name(p);
+                if (!p->group)
+                        continue;
+                ptr_array_insert(&p->group->pgpus, p, pgpu_compare); /* where there was room before */
+                object_note(pool, &p->group->object, GROUP_PGPUS, /* store= */ false);
+        }
+        pool->notes->all = true;
+        object_note(pool, &h->object, HOST_NAME_LABEL, /* store= */ true);
+        return MIN_OF(r, 0);
+}
+
 void pool_set_host_enabled(Pool *pool, Host *h, bool enabled) {
         SET_AND_NOTE(pool, h, enabled, enabled, HOST_ENABLED);
 }

@@ -434,6 +434,8 @@ int strv_set(char ***field, const char *const *value);
 
 /* Host */
 void pool_set_host_state(Pool *pool, Host *h, HostState state, const char *reason);
+/* The names of its PGPUs, and the order in which groups have them, follow. */
+int pool_set_host_name_label(Pool *pool, Host *h, const char *name_label);
 void pool_set_host_enabled(Pool *pool, Host *h, bool enabled);
 void pool_set_host_unheard(Pool *pool, Host *h, bool unheard);
 void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free);

@@ -123,6 +123,7 @@ int objects_change_entries(Policy *p, Object *o, const char *property, const Ent
 int hosts_remove(Policy *p, Host *h, Refusal *refusal);
 int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal);
 int hosts_set_description(Policy *p, Host *h, const char *description, Refusal *refusal);
+int hosts_set_name_label(Policy *p, Host *h, const char *name, Refusal *refusal); /* affinities follow */
 int hosts_reconnect(Policy *p, Host *h, Refusal *refusal); /* where it is not connected: dials now */
 int hosts_declare_dead(
         Policy *p, Host *h, Refusal *refusal); /* releases every booking there; refused while it is online */

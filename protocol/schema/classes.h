@@ -49,7 +49,7 @@
 #define SCHEMA_SKIP(...)
 
 #define HOST_SCHEMA(P, R, x)                                                                                           \
-        P(x, NAME_LABEL, "NameLabel", "s", CONST, TEXT, name_label, ROW("name_label"), "name-label", VALUE)            \
+        P(x, NAME_LABEL, "NameLabel", "s", CHANGES, TEXT, name_label, ROW("name_label"), "name-label", VALUE)          \
         P(x, ADDRESS, "Address", "s", CONST, TEXT, address, ROW("address"), "address", VALUE)                          \
         P(x, STATE, "State", "s", CHANGES, WORD(host_state), state, NONE, "state", VALUE)                              \
         P(x, STATE_REASON, "StateReason", "s", CHANGES, TEXT, state_reason, NONE, "state-reason", VALUE)               \

@@ -170,23 +170,34 @@ static void on_gone(ClientsAudit *a, const char *line) {
 
 /* Lines */
 
+/* What one call asked for: false, if nothing is known of it. */
+static bool on_outcome(ClientsAudit *a, const char *call, const char *what) {
+        bool found = false;
+
+        for (size_t i = a->asked.n; i-- > 0;) {
+                const Asked *asked = &a->asked.items[i];
+
+                if (!streq(asked->call, call))
+                        continue;
+                found = true;
+                if (streq(what, "acked"))
+                        on_acked(a, asked);
+                else if (streq(what, "failed"))
+                        on_unsure(a, asked);
+                REMOVE(&a->asked, i);
+        }
+        return found;
+}
+
+/* A call that changes several objects has a line for each: what follows, and then itself. */
 static void on_client(ClientsAudit *a, const char *line) {
         Id call, what;
         Asked *asked;
 
         line_value(line, "call", call);
         line_word(line, 3, what);
-        for (size_t i = 0; i < a->asked.n; i++) {
-                asked = &a->asked.items[i];
-                if (!streq(asked->call, call))
-                        continue;
-                if (streq(what, "acked"))
-                        on_acked(a, asked);
-                else if (streq(what, "failed"))
-                        on_unsure(a, asked);
-                REMOVE(&a->asked, i);
+        if (!streq(what, "follows") && !strchr(what, '.') && on_outcome(a, call, what))
                 return;
-        }
         asked = ADD(&a->asked);
         memcpy(asked->call, call, sizeof(Id));
         line_value(line, "sets", asked->sets);

@@ -2,6 +2,8 @@
  * The methods of both interfaces, and how each is called
  */
 
+#include <inttypes.h>
+
 #include "common/base/strlist.h"
 #include "policyd/pool/each.h"
 #include "policyd/pool/property.h"
@@ -9,6 +11,7 @@
 #include "protocol/xml.h"
 #include "tests/proof/readers.h"
 #include "tests/proof/stranger.h"
+#include "tests/proof/texts.h"
 #include "tests/proof/work-private.h"
 
 /* A use case: p, the objects of the call as o, second, third, its texts, its number, and refusal. */
@@ -67,6 +70,25 @@ PERFORM(find, Object,
 PERFORM(remove_host, Host, return hosts_remove(p, o, refusal);)
 PERFORM(enable_host, Host, return hosts_set_enabled(p, o, true, refusal);)
 PERFORM(disable_host, Host, return hosts_set_enabled(p, o, false, refusal);)
+
+/* VMs with an affinity to the host's name are set too: a line of the history for each, of the same call. */
+static int name_host(Call *c) {
+        Host *h = (Host *) c->objects[0];
+        const char *name = c->arguments->texts[0];
+        const PtrArray *vms = &policy_pool(c->policy)->objects[CLASS_VM];
+        bool follows[vms->n + 1];
+        int r;
+
+        for (size_t i = 0; i < vms->n; i++)
+                follows[i] = streq(((const Vm *) vms->items[i])->affinity, h->name_label);
+        r = hosts_set_name_label(c->policy, h, name, &c->refusal);
+        for (size_t i = 0; i < vms->n && r >= 0 && c->refusal.code == ERROR_NONE; i++)
+                if (follows[i])
+                        history_add(&c->world->history, "client call=%" PRIu64 " follows sets=Affinity of=%s value=%016" PRIx64,
+                                c->id, UUID_TEXT(&((const Vm *) vms->items[i])->object.id), text_hash(name));
+        return r;
+}
+
 PERFORM(reconnect, Host, return hosts_reconnect(p, o, refusal);)
 
 PERFORM(declare_dead, Host,
@@ -318,6 +340,7 @@ const Method work_methods[] = {
         OF(HOST, "ChangeOtherConfig", 1, "hnd", .perform = change_other_config, .choose = choose_number),
         OF(HOST, "SetTags", 1, "hn", .perform = set_tags, .choose = choose_number),
         OF(HOST, "ChangeTags", 1, "hn", .perform = change_tags, .choose = choose_number),
+        OF(HOST, "SetNameLabel", 1, "hn", .perform = name_host, .sets = "NameLabel"),
         OF(HOST, "DeclareDead", 6, "h", .perform = declare_dead, .choose = choose_dead),
         OF(PGPU, "SetGPUGroup", 1, "pG", .perform = set_group),
         OF(PGPU, "AddEnabledVGPUType", 2, "pt", .perform = add_type),

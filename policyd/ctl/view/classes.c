@@ -44,7 +44,7 @@ JOB_SCHEMA(NAMES, SCHEMA_SKIP, job)
 
 static const Field host_fields[] = {
         UUID_COLUMN,
-        COLUMN(host, NAME_LABEL),
+        SET_COLUMN(host, NAME_LABEL, 's', "SetNameLabel"),
         RO(host, NAME_DESCRIPTION),
         COLUMN(host, STATE),
         COLUMN(host, STATE_REASON),

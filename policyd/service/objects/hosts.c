@@ -18,8 +18,17 @@ static void dial(void *owner, const Uuid *id, const Uuid *unused) {
                 log_error("Failed to dial a host: out of memory. It is dialled when policyd starts again.");
 }
 
+/* h: that is to be called so, or NULL. */
+static int check_name_is_free(Policy *p, const Host *h, const char *name, Refusal *refusal) {
+        for_each(const Host, other, &p->batch.pool->objects[CLASS_HOST])
+                if (other != h && streq(other->name_label, name))
+                        return refuse(refusal, ERROR_ALREADY_EXISTS,
+                                "The pool has a host named '%s' already, at %s. Give %s another name.", name,
+                                other->address, h ? "this one" : "the new one");
+        return 0;
+}
+
 static int check_new_host(Policy *p, const char *name, const char *address, Refusal *refusal) {
-        const PtrArray *hosts = &p->batch.pool->objects[CLASS_HOST];
         _cleanup_free_ char *message = NULL;
         ErrorCode code;
         int r;
@@ -31,18 +40,13 @@ static int check_new_host(Policy *p, const char *name, const char *address, Refu
         if (code != ERROR_NONE)
                 return refuse(refusal, code, "%s", message ? message : "The address cannot be used.");
 
-        for_each(const Host, h, hosts) {
+        for_each(const Host, h, &p->batch.pool->objects[CLASS_HOST])
                 if (streq(h->address, address))
                         return refuse(refusal, ERROR_HOST_ALREADY_IN_POOL,
                                 "The address %s is that of host '%s', which is in the pool already.", address,
                                 h->name_label);
-                if (streq(h->name_label, name))
-                        return refuse(refusal, ERROR_ALREADY_EXISTS,
-                                "The pool has a host named '%s' already, at %s. Give the new one another "
-                                "name.",
-                                name, h->address);
-        }
-        return check_limit(&p->batch, CLASS_HOST, 1, refusal);
+        r = check_name_is_free(p, /* h= */ NULL, name, refusal);
+        return r ?: check_limit(&p->batch, CLASS_HOST, 1, refusal);
 }
 
 int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refusal *refusal) {
@@ -122,6 +126,38 @@ int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal) {
         if (enabled)
                 places_clear_host(&p->hosts, h);
         return 0;
+}
+
+/* The affinity of a VM is a host's name or uuid: where it is the old name, it goes on to mean this host. */
+static int rename_affinities(Policy *p, const char *from, const char *to) {
+        int r = 0;
+
+        for_each(Vm, vm, &p->batch.pool->objects[CLASS_VM]) {
+                const TextChange change = {&vm->affinity, to, VM_AFFINITY};
+
+                if (r >= 0 && streq(vm->affinity, from))
+                        r = object_set_texts(&p->batch, &vm->object, &change, 1);
+        }
+        return MIN_OF(r, 0);
+}
+
+int hosts_set_name_label(Policy *p, Host *h, const char *name, Refusal *refusal) {
+        _cleanup_free_ char *old = strdup(h->name_label);
+        int r;
+
+        if (!old)
+                return -ENOMEM;
+        r = check_label("A host", name, refusal);
+        r = r ?: check_name_is_free(p, h, name, refusal);
+        if (r != 0 || streq(old, name))
+                return decided(r);
+        batch_open(&p->batch);
+        r = pool_set_host_name_label(p->batch.pool, h, name);
+        r = r < 0 ? r : rename_affinities(p, old, name);
+        r = r < 0 ? r : problems_update(&p->hosts);
+        if (r >= 0)
+                log_host(LOG_NOTICE, NULL, h, "Host %s is now called %s.", old, name);
+        return batch_poison(&p->batch, MIN_OF(r, 0));
 }
 
 /* One that is connected, or waits for its turn to log in, is left as it is. */

@@ -78,22 +78,28 @@ int reboot_vm(Operations *ops, Vm *vm, bool force, Job **ret_job, Refusal *refus
         return stop_order(ops, vm, force);
 }
 
-/* Where it stands, as a decision. 1; 0: not every VGPU has a place, as of a VM that was taken over. */
-static int note_place(const Vm *vm, Allocation *ret) {
-        Allocation a = {.host = vm_host(vm), .n_hosts = 1, .counts[ERROR_NONE] = 1};
+/* The PGPUs that its VGPUs have; null where one has none, as of a VM that was taken over. */
+static void note_places(const Vm *vm, Uuid *ret) {
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                const Vgpu *v = vm->vgpus.items[i];
+                const Pgpu *pgpu = v->resident_on ?: v->scheduled_on;
 
-        a.pgpus = calloc(vm->vgpus.n + 1, sizeof(*a.pgpus));
-        if (!a.pgpus)
-                return -ENOMEM;
-        for (; a.n_pgpus < vm->vgpus.n; a.n_pgpus++) {
-                const Vgpu *v = vm->vgpus.items[a.n_pgpus];
-
-                a.pgpus[a.n_pgpus] = v->resident_on ?: v->scheduled_on;
-                if (!a.pgpus[a.n_pgpus])
-                        break;
+                ret[i] = pgpu ? pgpu->object.id : UUID_NULL;
         }
-        *ret = a;
-        return a.host && a.n_pgpus == vm->vgpus.n;
+}
+
+/* As a decision. 1; 0: a place is not known, or went with the booking, as that of a card that is gone. */
+static int decide_places(const Operations *ops, const Vm *vm, Host *h, const Uuid *places, Allocation *ret) {
+        *ret = (Allocation){.host = h, .n_hosts = 1, .counts[ERROR_NONE] = 1};
+        ret->pgpus = calloc(vm->vgpus.n + 1, sizeof(*ret->pgpus));
+        if (!ret->pgpus)
+                return -ENOMEM;
+        for (; ret->n_pgpus < vm->vgpus.n; ret->n_pgpus++) {
+                ret->pgpus[ret->n_pgpus] = pool_get(ops->batch->pool, CLASS_PGPU, &places[ret->n_pgpus]);
+                if (!ret->pgpus[ret->n_pgpus])
+                        return 0;
+        }
+        return h != NULL;
 }
 
 /* The host never had the order to start it, as when policyd died before it was sent: once more, and then no more. */
@@ -117,11 +123,13 @@ static bool may_go_on(const Operation *op) {
 bool reboot_goes_on(Operations *ops, Vm *vm) {
         _cleanup_(allocation_done) Allocation place = {};
         Operation *op = operation_of(ops, vm);
-        int placed, r;
+        Uuid places[vm->vgpus.n + 1];
+        Host *h = vm_host(vm);
+        int r, placed;
 
         if (!may_go_on(op))
                 return false;
-        placed = note_place(vm, &place);
+        note_places(vm, places);
         r = op->kind == OPERATION_START ? note_lost_order(op, vm) : 0;
         booking_release(ops->hosts, vm);
         reconcile_stray(ops->hosts, vm);
@@ -129,6 +137,7 @@ bool reboot_goes_on(Operations *ops, Vm *vm) {
         if (operation_of(ops, vm) != op)
                 return true;
         op->stop_stored = false;
+        placed = decide_places(ops, vm, h, places, &place);
         r = r < 0 || placed < 0 ? -ENOMEM : set_phase(op, OPERATION_START);
         r = r < 0 ? r : start_again(op, vm, /* reservation= */ NULL, placed > 0 ? &place : NULL);
         if (r == 0)

@@ -361,6 +361,7 @@ static void refuse_changes(Pool *p) {
         VM_REFUSED(p, "OtherOperationInProgress", p->busy, "Ensure", "sa{sv}", "halted", 0);
         VM_REFUSED(p, "InvalidRecord", p->idle, "SetConfig", "s", "{}");
         VM_REFUSED(p, "VMBadPowerState", p->busy, "SetConfig", "s", HVM);
+        REFUSED(p, "InvalidRecord", p->host, POLICY_IFACE_HOST, "SetNameLabel", "s", "");
         VM_REFUSED(p, "InvalidRecord", p->idle, "SetNameLabel", "s", "");
         VM_REFUSED(p, "InvalidRecord", p->idle, "SetAffinity", "s", "a\nb");
         VM_REFUSED(p, "InvalidRecord", p->idle, "SetOwner", "s", "*");
@@ -439,6 +440,7 @@ static const char *const exceptions[] = {
         "VGPU.SetOtherConfig LimitReached", /* policyd-service: test-entries.c */
         "Manager.ImportVM DeviceAlreadyExists",
         "Manager.ImportVM VMPCIBusFull", /* of VGPUs that one VM can have */
+        "Host.SetNameLabel AlreadyExists", /* it has one host: policyd-service-hosts */
         "VM.Start VMBadPowerState",
         "VM.Start PGPUUnhealthy",
         "VM.Start VMRequiresPCI", /* hosts of old inventories do not tell their functions */

@@ -487,6 +487,41 @@ static void a_disabled_host_takes_no_vms(void **state) {
         assert_int_equal(refusal.code, ERROR_HOST_IN_USE);
 }
 
+static ErrorCode rename_host(World *w, const char *from, const char *to) {
+        return world_request(w, hosts_set_name_label(w->policy, world_host(w, from), to, fresh(w)));
+}
+
+static void check_renamed(World *w, const Uuid *vm) {
+        const GpuGroup *g = world_group(w, "Group of NVIDIA Corporation GK107GL [GRID K1] GPUs");
+
+        assert_string_equal(world_vm(w, vm)->affinity, "zeta");
+        assert_string_equal(((const Pgpu *) g->pgpus.items[0])->name, "beta/0000:07:00.0");
+        assert_string_equal(((const Pgpu *) g->pgpus.items[7])->name, "zeta/0000:0a:00.0");
+        assert_string_equal(world_host(w, "zeta")->name_label, "zeta");
+}
+
+/* What follows from a name follows, and the pool is the same as one that was read from disk. */
+static void a_host_gets_another_name(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Uuid vm = world_create_vm_with(w, "a", "GRID K100", 1), other = world_create_vm_with(w, "b", "GRID K100", 1);
+
+        assert_int_equal(world_request(w, vms_set_names(w->policy, world_vm(w, &vm), NULL, "alpha", fresh(w))), ERROR_NONE);
+        assert_int_equal(world_request(w, vms_set_names(w->policy, world_vm(w, &other), NULL, "beta", fresh(w))), ERROR_NONE);
+        assert_int_equal(rename_host(w, "alpha", "beta"), ERROR_ALREADY_EXISTS);
+        assert_int_equal(rename_host(w, "alpha", ""), ERROR_INVALID_RECORD);
+        assert_int_equal(rename_host(w, "alpha", "alpha"), ERROR_NONE);
+        assert_int_equal(rename_host(w, "alpha", "zeta"), ERROR_NONE);
+        check_renamed(w, &vm);
+        assert_string_equal(world_vm(w, &other)->affinity, "beta");
+        assert_int_equal(world_start_vm(w, &vm, NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm(w, &vm)->resident_on->name_label, "zeta");
+        world_crash(w);
+        world_run(w);
+        check_renamed(w, &vm);
+}
+
 static void done_types(ErrorCode code, const char *message, void *userdata) {
         *(ErrorCode *) userdata = code;
 }
@@ -575,6 +610,7 @@ int main(void) {
                 cmocka_unit_test(a_removed_host_is_released),
                 cmocka_unit_test(a_removed_host_is_released_first),
                 cmocka_unit_test(a_disabled_host_takes_no_vms),
+                cmocka_unit_test(a_host_gets_another_name),
                 cmocka_unit_test(enabling_types_is_the_hosts_word),
                 cmocka_unit_test(what_a_host_finds_wrong_stands_at_it),
         };
