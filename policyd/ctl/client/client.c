@@ -193,12 +193,25 @@ void client_set_timeout(Client *c, int milliseconds) {
         c->timeout_ms = milliseconds;
 }
 
-static dbus_bool_t append_paths(DBusMessageIter *it, const char *const *paths) {
+static dbus_bool_t append_list(DBusMessageIter *it, char type, const char *const *items) {
+        const char signature[] = { type, 0 };
         DBusMessageIter array;
-        dbus_bool_t ok = dbus_message_iter_open_container(it, DBUS_TYPE_ARRAY, "o", &array);
+        dbus_bool_t ok = dbus_message_iter_open_container(it, DBUS_TYPE_ARRAY, signature, &array);
 
-        for (size_t i = 0; ok && paths[i]; i++)
-                ok = dbus_message_iter_append_basic(&array, DBUS_TYPE_OBJECT_PATH, &paths[i]);
+        for (size_t i = 0; ok && items[i]; i++)
+                ok = dbus_message_iter_append_basic(&array, type, &items[i]);
+        return ok && dbus_message_iter_close_container(it, &array);
+}
+
+static dbus_bool_t append_map(DBusMessageIter *it, const char *const *entries) {
+        DBusMessageIter array, entry;
+        dbus_bool_t ok = dbus_message_iter_open_container(it, DBUS_TYPE_ARRAY, "{ss}", &array);
+
+        for (; ok && entries[0]; entries += 2)
+                ok = dbus_message_iter_open_container(&array, DBUS_TYPE_DICT_ENTRY, NULL, &entry) &&
+                     dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &entries[0]) &&
+                     dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &entries[1]) &&
+                     dbus_message_iter_close_container(&array, &entry);
         return ok && dbus_message_iter_close_container(it, &array);
 }
 
@@ -256,7 +269,11 @@ static dbus_bool_t append_one(DBusMessageIter *it, const ClientArg *arg) {
         case 'h':
                 return dbus_message_iter_append_basic(it, DBUS_TYPE_UNIX_FD, &fd);
         case 'O':
-                return append_paths(it, arg->paths);
+                return append_list(it, DBUS_TYPE_OBJECT_PATH, arg->paths);
+        case 'S':
+                return append_list(it, DBUS_TYPE_STRING, arg->paths);
+        case 'M':
+                return append_map(it, arg->paths);
         case 'V':
                 return append_options(it, arg->options);
         default:
@@ -304,7 +321,7 @@ static ClientArg next_arg(char type, va_list *ap) {
                 arg.number = va_arg(*ap, uint32_t);
         else if (type == 't')
                 arg.number = va_arg(*ap, uint64_t);
-        else if (type == 'O')
+        else if (strchr("OSM", type))
                 arg.paths = va_arg(*ap, const char *const *);
         else if (type == 'V')
                 arg.options = va_arg(*ap, const ClientOption *);

@@ -10,7 +10,8 @@
  *
  * Arguments are written by a signature of our own, one letter each:
  *   s, o  const char *        u  uint32_t        t  uint64_t        b  int
- *   O     const char *const *, NULL-terminated: an array of object paths
+ *   O, S  const char *const *, NULL-terminated: an array of object paths, of strings
+ *   M     const char *const *, key, value, key, …, NULL: a{ss}
  *   V     const ClientOption *, ended by a NULL name: options a{sv}
  *   h     int, a descriptor; -EOPNOTSUPP where the connection carries none
  *
@@ -46,7 +47,7 @@ typedef struct ClientArg {
         char type;
         const char *text;            /* s, o */
         uint64_t number;             /* u, t, b, h */
-        const char *const *paths;    /* O */
+        const char *const *paths;    /* O, S, M */
         const ClientOption *options; /* V */
 } ClientArg;
 
