@@ -23,11 +23,15 @@
 #define SET(class, bit, type, method, ...) { AS(class##_##bit), .set = method, .set_type = type, ##__VA_ARGS__ }
 #define SET_COLUMN(class, bit, type, method, ...) \
         { AS(class##_##bit), .in_list = true, .set = method, .set_type = type, ##__VA_ARGS__ }
+/* Maps and sets of texts. */
+#define ENTRIES(class, bit, method) { AS(class##_##bit), .entries = method }
 /* A property once more, in another form. */
 #define FORM(n, class, bit, shown_as, ...) \
         { .name = n, .property = class##_##bit##_property, .kind = FIELD_##shown_as, ##__VA_ARGS__ }
 #define LABEL(n, class, bit) FORM(n, class, bit, LABEL)
 #define LABEL_COLUMN(n, class, bit) FORM(n, class, bit, LABEL, .in_list = true)
+
+#define FIXED(n, text) { .name = n, .property = "UUID", .kind = FIELD_FIXED, .of = text }
 
 #define UUID_COLUMN { .name = "uuid", .property = "UUID", .in_list = true }
 
@@ -45,7 +49,7 @@ JOB_SCHEMA(NAMES, SCHEMA_SKIP, job)
 static const Field host_fields[] = {
         UUID_COLUMN,
         SET_COLUMN(host, NAME_LABEL, 's', "SetNameLabel"),
-        RO(host, NAME_DESCRIPTION),
+        SET(host, NAME_DESCRIPTION, 's', "SetNameDescription"),
         COLUMN(host, STATE),
         COLUMN(host, STATE_REASON),
         SET_COLUMN(host, ENABLED, 'b', "Enable Disable"),
@@ -57,6 +61,11 @@ static const Field host_fields[] = {
         RO(host, NETWORKS),
         RO(host, STORAGE),
         RO(host, PGPUS),
+        { .name = "resident-VMs", .property = "UUID", .kind = FIELD_REVERSE, .set_class = "vm", .of = "ResidentOn" },
+        FORM("host-metrics-live", host, STATE, IS, .of = "online"),
+        FORM("allowed-operations", host, ENABLED, ALLOWED),
+        ENTRIES(host, TAGS, "Tags"),
+        ENTRIES(host, OTHER_CONFIG, "OtherConfig"),
         RO(host, PROBLEMS),
         RO(host, UNHEARD),
 }, all_of_host[] = { HOST_SCHEMA(ALL, SCHEMA_SKIP, host) };
@@ -74,6 +83,7 @@ static const Field pgpu_fields[] = {
         RO(pgpu, HEALTH),
         RO(pgpu, HEALTH_REASON),
         RO(pgpu, SUPPORTED),
+        FORM("supported-VGPU-max-capacities", pgpu, SUPPORTED, CAPACITIES),
         SET(pgpu, ENABLED, 'O', "SetEnabledVGPUTypes", .set_class = "vgpu-type", .add = "AddEnabledVGPUType",
                 .remove = "RemoveEnabledVGPUType"),
         RO(pgpu, RESIDENT_VGPUS),
@@ -81,6 +91,7 @@ static const Field pgpu_fields[] = {
         RO(pgpu, RESERVATIONS),
         RO(pgpu, OUTSIDE),
         RO(pgpu, WHOLE),
+        ENTRIES(pgpu, OTHER_CONFIG, "OtherConfig"),
 }, all_of_pgpu[] = { PGPU_SCHEMA(ALL, SCHEMA_SKIP, pgpu) };
 
 static const Field gpu_group_fields[] = {
@@ -93,6 +104,7 @@ static const Field gpu_group_fields[] = {
         RO(gpu_group, ENABLED),
         RO(gpu_group, SUPPORTED),
         SET(gpu_group, ALGORITHM, 's', "SetAllocationAlgorithm"),
+        ENTRIES(gpu_group, OTHER_CONFIG, "OtherConfig"),
 }, all_of_gpu_group[] = { GPU_GROUP_SCHEMA(ALL, SCHEMA_SKIP, gpu_group) };
 
 static const Field vgpu_type_fields[] = {
@@ -107,16 +119,23 @@ static const Field vgpu_type_fields[] = {
         RO(vgpu_type, SIZE),
         RO(vgpu_type, SUPPORTED_ON),
         RO(vgpu_type, ENABLED_ON),
+        FORM("supported-on-GPU-groups", vgpu_type, SUPPORTED_ON, VIA, .of = "GPUGroup"),
+        FORM("enabled-on-GPU-groups", vgpu_type, ENABLED_ON, VIA, .of = "GPUGroup"),
         RO(vgpu_type, VGPUS),
         RO(vgpu_type, IMPLEMENTATION),
         RO(vgpu_type, IDENTIFIER),
         RO(vgpu_type, EXPERIMENTAL),
+        RO(vgpu_type, COMPATIBLE_IN_VM),
+        RO(vgpu_type, COMPATIBLE_ON_PGPU),
 }, all_of_vgpu_type[] = { VGPU_TYPE_SCHEMA(ALL, SCHEMA_SKIP, vgpu_type) };
 
 static const Field vm_fields[] = {
         UUID_COLUMN,
         SET_COLUMN(vm, NAME_LABEL, 's', "SetNameLabel"),
-        RO(vm, NAME_DESCRIPTION),
+        SET(vm, NAME_DESCRIPTION, 's', "SetNameDescription"),
+        FIXED("is-a-template", "false"),
+        FIXED("is-a-snapshot", "false"),
+        FIXED("is-control-domain", "false"),
         COLUMN(vm, POWER_STATE),
         RO(vm, RESIDENT_ON),
         LABEL("resident-on-name-label", vm, RESIDENT_ON),
@@ -126,7 +145,16 @@ static const Field vm_fields[] = {
         SET(vm, OWNER, 's', "SetOwner"),
         RO(vm, VGPUS),
         SET(vm, GROUPS, 'O', "SetGroups", .set_class = "vm-group"),
-        RO(vm, PLATFORM),
+        RO(vm, START_TIME),
+        RO(vm, DOMAIN),
+        SET(vm, MEMORY_MAX, 'c', "SetConfig"),
+        SET(vm, MEMORY_TARGET, 'c', "SetConfig"),
+        SET(vm, VCPUS, 'c', "SetConfig"),
+        FORM("allowed-operations", vm, POWER_STATE, ALLOWED),
+        { .name = "current-operations", .property = "UUID", .kind = FIELD_CURRENT },
+        ENTRIES(vm, PLATFORM, "Platform"),
+        ENTRIES(vm, OTHER_CONFIG, "OtherConfig"),
+        ENTRIES(vm, TAGS, "Tags"),
         RO(vm, PROBLEMS),
 }, all_of_vm[] = { VM_SCHEMA(ALL, SCHEMA_SKIP, vm) };
 
@@ -146,6 +174,8 @@ static const Field vgpu_fields[] = {
         COLUMN(vgpu, GROUP),
         LABEL("gpu-group-name-label", vgpu, GROUP),
         RO(vgpu, ATTACHED),
+        SET(vgpu, EXTRA_ARGS, 's', "SetExtraArgs"),
+        ENTRIES(vgpu, OTHER_CONFIG, "OtherConfig"),
         RO(vgpu, TYPE),
         LABEL("type-model-name", vgpu, TYPE),
         RO(vgpu, RESIDENT_ON),
@@ -319,9 +349,11 @@ bool field_find(const ClassInfo *c, const char *name, FieldName *ret) {
 }
 
 const char *field_mark(const Field *f) {
-        bool is_set = f->kind == FIELD_REFS || f->kind == FIELD_STRINGS || f->kind == FIELD_OUTSIDE, is_writable = f->set;
+        bool is_set = f->kind == FIELD_REFS || f->kind == FIELD_STRINGS || f->kind == FIELD_OUTSIDE ||
+                      f->kind == FIELD_VIA || f->kind == FIELD_REVERSE || f->kind == FIELD_ALLOWED,
+             is_writable = field_is_settable(f);
 
-        if (f->kind == FIELD_MAP)
+        if (f->kind == FIELD_MAP || f->kind == FIELD_CAPACITIES || f->kind == FIELD_CURRENT)
                 return is_writable ? "(MRW)" : "(MRO)";
         return is_set ? (is_writable ? "(SRW)" : "(SRO)") : (is_writable ? "( RW)" : "( RO)");
 }

@@ -24,6 +24,14 @@ typedef enum FieldKind {
         FIELD_OUTSIDE,    /* of each (VM's uuid, its name, type): "name (uuid) has type" */
         FIELD_LIMIT,      /* a number; the largest is "unlimited" */
         FIELD_PGPUS,      /* units of size as whole PGPUs: "1.5"; the largest number is "unlimited" */
+        /* Those that xe has and policyd does not tell, made of what it tells: */
+        FIELD_FIXED,      /* always the text in .of */
+        FIELD_IS,         /* whether the property is .of */
+        FIELD_VIA,        /* .of of each object that the property refers to, each once */
+        FIELD_REVERSE,    /* the objects of class .set_class whose property .of refers to this one */
+        FIELD_CAPACITIES, /* of each type that the property refers to: how many fit on an empty PGPU */
+        FIELD_ALLOWED,    /* what can be done in the state that the property says */
+        FIELD_CURRENT,    /* the jobs about this object that go on, by uuid */
 } FieldKind;
 
 typedef struct Field {
@@ -32,9 +40,11 @@ typedef struct Field {
         FieldKind kind;
         bool in_list;    /* a column of -list without params= */
         const char *set; /* method that sets it, or NULL */
-        char set_type; /* 's', 't', 'o', 'O' (a list of objects), 'b': a method for each value, "Enable
-                          Disable" */
+        char set_type; /* 's', 't', 'o', 'O' (a list of objects), 'c' (a part of the config), 'b': a method for each value,
+                          "Enable Disable" */
         const char *set_class;
+        const char *of;
+        const char *entries; /* a map or set of texts: Set… and Change… of this name */
         const char *add, *remove; /* methods that take one object of set_class */
 } Field;
 
@@ -65,6 +75,11 @@ typedef struct FieldName {
 } FieldName;
 
 bool field_find(const ClassInfo *c, const char *name, FieldName *ret);
+
+/* Whether -param-set takes it. */
+static inline bool field_is_settable(const Field *f) {
+        return f->set || f->entries;
+}
 
 /* xe's mark: "( RO)", "(SRW)", … */
 const char *field_mark(const Field *f);

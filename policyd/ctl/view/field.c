@@ -9,7 +9,7 @@
 #include "common/json/json-get.h"
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
-#include "policyd/ctl/view/view.h"
+#include "policyd/ctl/view/made.h"
 #include "protocol/errors.h"
 
 #define LIST_SEPARATOR "; "
@@ -82,6 +82,19 @@ static char *map_text(struct json_object *map) {
                 strbuf_addf(&b, "%s%s: %s", first ? "" : LIST_SEPARATOR, key, strempty(json_object_get_string(value)));
                 first = false;
         }
+        return strbuf_take(&b);
+}
+
+/* What was made, as a text: lists and maps as those that policyd tells. */
+static char *made_text(struct json_object *made) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        if (json_object_is_type(made, json_type_object))
+                return map_text(made);
+        if (!json_object_is_type(made, json_type_array))
+                return strdup(strempty(json_object_get_string(made)));
+        for (size_t i = 0; i < json_object_array_length(made); i++)
+                strbuf_addf(&b, "%s%s", i > 0 ? LIST_SEPARATOR : "", answer_nth_text(made, i));
         return strbuf_take(&b);
 }
 
@@ -197,6 +210,7 @@ int field_parse_number(const Field *f, const char *text, uint64_t *ret) {
 
 char *field_text(View *v, const ViewObject *o, FieldName name) {
         struct json_object *value = object_property(o, name.field->property);
+        _cleanup_json_ struct json_object *made = NULL;
 
         if (!value)
                 return strdup("");
@@ -226,6 +240,15 @@ char *field_text(View *v, const ViewObject *o, FieldName name) {
                 return limit_text(json_object_get_uint64(value));
         case FIELD_PGPUS:
                 return pgpus_text(json_object_get_uint64(value));
+        case FIELD_FIXED:
+        case FIELD_IS:
+        case FIELD_VIA:
+        case FIELD_REVERSE:
+        case FIELD_CAPACITIES:
+        case FIELD_ALLOWED:
+        case FIELD_CURRENT:
+                made = field_make(v, o, name.field);
+                return made ? made_text(made) : NULL;
         }
         return strdup("");
 }
@@ -235,6 +258,8 @@ struct json_object *field_json(View *v, const ViewObject *o, FieldName name) {
         FieldKind kind = name.field->kind;
         _cleanup_free_ char *text = NULL;
 
+        if (value && kind >= FIELD_FIXED)
+                return field_make(v, o, name.field);
         if (value && kind == FIELD_MAP)
                 return name.key ? json_object_get(answer_member(value, name.key)) : json_object_get(value);
         if (value && kind == FIELD_PGPUS && json_object_get_uint64(value) != UINT64_MAX)
@@ -246,6 +271,16 @@ struct json_object *field_json(View *v, const ViewObject *o, FieldName name) {
                 return list_json(v, value, name);
         text = field_text(v, o, name);
         return text ? json_object_new_string(text) : NULL;
+}
+
+/* One of a list that was made. */
+static bool made_matches(View *v, const ViewObject *o, const Field *f, const char *text) {
+        _cleanup_json_ struct json_object *made = field_make(v, o, f);
+
+        for_each_answer(one, made)
+                if (streq(strempty(json_object_get_string(one)), text))
+                        return true;
+        return false;
 }
 
 static bool element_matches(View *v, struct json_object *element, FieldKind kind, const char *text) {
@@ -272,6 +307,8 @@ bool field_matches(View *v, const ViewObject *o, FieldName name, const char *tex
                 return whole && streq(whole, text);
         if (kind == FIELD_VALUE ? strcasecmp(whole, text) == 0 : streq(whole, text))
                 return true;
+        if (kind >= FIELD_FIXED)
+                return made_matches(v, o, name.field, text);
         /* uuid= takes a name in lists, as it does where one object is meant. */
         if (streq(name.field->property, "UUID")) {
                 _cleanup_free_ char *label = object_label(v, o->path);

@@ -81,6 +81,10 @@ int view_load_class(View *v, const ClassInfo *c, const ClientOption *filters, Cl
         return r < 0 ? r : 0;
 }
 
+int view_need_class(View *v, const ClassInfo *c, ClientError *ret_error) {
+        return !v->client || v->loaded[c - classes] ? 0 : view_load_class(v, c, NULL, ret_error);
+}
+
 static bool is_too_large(const ClientError *e) {
         return streq_ptr(e->name, error_code_name(ERROR_LIMIT_REACHED));
 }
@@ -91,8 +95,11 @@ int view_load(View *v, ClientError *ret_error) {
         int r;
 
         r = client_call(v->client, POLICY_PATH, OBJECT_MANAGER, "GetManagedObjects", ret_error, &objects, "");
-        if (r >= 0)
+        if (r >= 0) {
+                for (size_t i = 0; i < n_classes; i++)
+                        v->loaded[i] = true;
                 return view_add_all(v, objects);
+        }
         if (r != -EREMOTEIO || !is_too_large(ret_error))
                 return r;
         client_error_done(ret_error);

@@ -32,6 +32,8 @@ DEFINE_CLEANUP(View *, view_free)
 int view_load(View *v, ClientError *ret_error);
 /* The objects of a class that pass the filters, in pages; NULL: all. */
 int view_load_class(View *v, const ClassInfo *c, const ClientOption *filters_or_null, ClientError *ret_error);
+/* All of a class, unless they were fetched before; nothing without a client. */
+int view_need_class(View *v, const ClassInfo *c, ClientError *ret_error);
 /* How many there are, without fetching them. */
 int view_count(View *v, const ClassInfo *c, const ClientOption *filters_or_null, ClientError *ret_error,
         uint64_t *ret);
