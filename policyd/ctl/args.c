@@ -12,8 +12,10 @@
 #define refuse(ret_error, ...) text_refuse((ret_error), -EINVAL, __VA_ARGS__)
 
 void args_done(Args *a) {
-        for (size_t i = 0; i < a->n; i++)
+        for (size_t i = 0; i < a->n; i++) {
                 free(a->args[i].key);
+                free(a->args[i].name);
+        }
         *a = (Args){};
 }
 
@@ -37,10 +39,22 @@ int args_rename(Args *a, const char *from, const char *to) {
         return 0;
 }
 
-static int add(Args *a, const char *key, size_t n, const char *value, char **ret_error) {
-        _cleanup_free_ char *lower = strndup(key, n);
+int args_set(Args *a, const char *key, const char *value) {
+        for (size_t i = 0; i < a->n; i++)
+                if (streq(a->args[i].key, key)) {
+                        a->args[i].value = value;
+                        return 0;
+                }
+        if (a->n >= ARGS_MAX)
+                return -E2BIG;
+        a->args[a->n] = (Arg){ .key = strdup(key), .value = value };
+        return a->args[a->n++].key ? 0 : -ENOMEM;
+}
 
-        if (!lower)
+static int add(Args *a, const char *key, size_t n, const char *value, char **ret_error) {
+        _cleanup_free_ char *lower = strndup(key, n), *name = strndup(key, n);
+
+        if (!lower || !name)
                 return -ENOMEM;
         for (char *p = lower; *p && *p != ':'; p++)
                 *p = (char) tolower((unsigned char) *p);
@@ -48,7 +62,7 @@ static int add(Args *a, const char *key, size_t n, const char *value, char **ret
                 return refuse(ret_error, "'%s' is given twice", lower);
         if (a->n >= ARGS_MAX)
                 return refuse(ret_error, "more than %d arguments", ARGS_MAX);
-        a->args[a->n++] = (Arg){ .key = take_ptr(lower), .value = value };
+        a->args[a->n++] = (Arg){ .key = take_ptr(lower), .name = take_ptr(name), .value = value };
         return 0;
 }
 
@@ -95,11 +109,13 @@ static int parse_one(Args *a, const char *const *rest, size_t *i, char **ret_err
                 return 0;
         }
         equals = strchr(text, '=');
-        /* `xenvgpu help VERB` and `xenvgpu pool-backup FILE` are the only bare words. */
+        /* The only bare words: `xenvgpu help VERB`, `xenvgpu pool-backup FILE`, and what is added to a list or taken out. */
         if (!equals && streq(a->verb, "help"))
                 return add(a, "verb", 4, text, ret_error);
         if (!equals && streq(a->verb, "pool-backup"))
                 return add(a, "filename", 8, text, ret_error);
+        if (!equals && (strstr(a->verb, "-param-add") || strstr(a->verb, "-param-remove")) && !args_get(a, "param-key"))
+                return add(a, "param-key", 9, text, ret_error);
         if (!equals || equals == text)
                 return refuse(ret_error, "'%s' is not key=value", text);
         return add(a, text, (size_t) (equals - text), equals + 1, ret_error);
@@ -148,4 +164,22 @@ size_t edit_distance(const char *a, const char *b) {
                 }
         }
         return row[n];
+}
+
+static size_t distance_of_words(const char *a, const char *b) {
+        char lower[2][WORD_MAX + 1] = {};
+
+        for (size_t i = 0; i < WORD_MAX && a[i]; i++)
+                lower[0][i] = (char) tolower((unsigned char) a[i]);
+        for (size_t i = 0; i < WORD_MAX && b[i]; i++)
+                lower[1][i] = (char) tolower((unsigned char) b[i]);
+        return edit_distance(lower[0], lower[1]);
+}
+
+void nearest_look(Nearest *n, const char *name, const char *candidate) {
+        size_t d = distance_of_words(name, candidate), limit = MAX_OF(strlen(name) / 3, (size_t) 1);
+
+        if (d > limit || (n->best && d >= n->distance))
+                return;
+        *n = (Nearest){ .best = candidate, .distance = d };
 }

@@ -13,7 +13,8 @@
 #define ARGS_MAX 128
 
 typedef struct Arg {
-        char *key; /* lower case, up to ':' */
+        char *key;  /* lower case, up to ':' */
+        char *name; /* as it was given */
         const char *value;
 } Arg;
 
@@ -35,5 +36,14 @@ const char *args_get(const Args *a, const char *key);
 /* Calls a key otherwise, if it is there. -ENOMEM. */
 int args_rename(Args *a, const char *from, const char *to);
 
+/* Gives a key another value, or adds it. -ENOMEM, -E2BIG. */
+int args_set(Args *a, const char *key, const char *value);
+
 /* How many edits make one word of the other; for "did you mean". */
 size_t edit_distance(const char *a, const char *b);
+/* The nearest word, if one is near at all; case does not count. Zero-initialised is ready for use. */
+typedef struct Nearest {
+        const char *best;
+        size_t distance;
+} Nearest;
+void nearest_look(Nearest *n, const char *name, const char *candidate);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "common/json/json-get.h"
+#include "common/json/json-write.h"
 #include "common/base/parse.h"
 #include "common/base/text.h"
 #include "policyd/ctl/ctl.h"
@@ -19,6 +20,36 @@ const char *ctl_arg(const Ctl *ctl, const char *key) {
         return args_get(&ctl->args, key);
 }
 
+/* What went wrong last, for ctl_print_error(). */
+static struct {
+        char *code, *name, *message;
+} last_error;
+
+static void keep_error(const char *code, const char *name, const char *message) {
+        free(last_error.code);
+        free(last_error.name);
+        free(last_error.message);
+        last_error.code = strdup(code);
+        last_error.name = strdup(name);
+        last_error.message = strdup(message);
+}
+
+int ctl_print_error(void) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        if (!last_error.code || print_was_json())
+                return 0;
+        json_write_open(&b, NULL, '{');
+        json_write_open(&b, "error", '{');
+        json_write_string(&b, "code", last_error.code);
+        json_write_string(&b, "name", last_error.name);
+        json_write_string(&b, "message", last_error.message);
+        json_write_close(&b, '}');
+        json_write_close(&b, '}');
+        keep_error("", "", "");
+        return ctl_print_written(&b);
+}
+
 /* An error quotes texts that others chose: control characters are escaped, so that it stays one line and a terminal acts on nothing. */
 static void say(const char *before, const char *text) {
         _cleanup_strbuf_ StrBuf b = {};
@@ -27,13 +58,14 @@ static void say(const char *before, const char *text) {
         fprintf(stderr, "%s%s\n", before, strempty(b.text));
 }
 
-static void say_formatted(const char *prefix, const char *format, va_list ap) _printf_(2, 0);
+static void say_formatted(const char *prefix, const char *code, const char *format, va_list ap) _printf_(3, 0);
 
-static void say_formatted(const char *prefix, const char *format, va_list ap) {
+static void say_formatted(const char *prefix, const char *code, const char *format, va_list ap) {
         _cleanup_free_ char *text = NULL;
 
         if (vasprintf(&text, format, ap) < 0)
                 text = NULL;
+        keep_error(code, "", strempty(text));
         say(prefix, strempty(text));
 }
 
@@ -41,7 +73,7 @@ int ctl_usage(const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
-        say_formatted("xenvgpu: ", format, ap);
+        say_formatted("xenvgpu: ", "USAGE", format, ap);
         va_end(ap);
         return EXIT_USAGE;
 }
@@ -57,26 +89,40 @@ int ctl_flag(const Ctl *ctl, const char *key, bool *ret) {
 }
 
 /* "org.freedesktop.DBus.Error.AccessDenied" becomes ACCESS_DENIED. */
-static void print_foreign_code(const char *name) {
+static char *foreign_code(const char *name) {
         const char *dot = strrchr(name, '.'), *word = dot ? dot + 1 : name;
+        _cleanup_strbuf_ StrBuf b = {};
 
-        for (const char *p = word; *p; p++) {
-                if (p > word && isupper((unsigned char) *p) && islower((unsigned char) p[-1]))
-                        fputc('_', stderr);
-                fputc(toupper((unsigned char) *p), stderr);
-        }
+        for (const char *p = word; *p; p++)
+                strbuf_addf(&b, "%s%c", p > word && isupper((unsigned char) *p) && islower((unsigned char) p[-1]) ? "_" : "",
+                        toupper((unsigned char) *p));
+        return strbuf_take(&b);
+}
+
+static int say_code(const char *code, const char *name, const char *message) {
+        keep_error(code, name, message);
+        fprintf(stderr, "error: %s", code);
+        say(": ", message);
+        return EXIT_REFUSED;
+}
+
+int ctl_say_code(const char *code, const char *message) {
+        return say_code(code, "", message);
 }
 
 int ctl_say_error(const char *name, const char *message) {
         ErrorCode code = error_code_from_name(name);
+        _cleanup_free_ char *word = code >= 0 ? strdup(error_code_xapi(code)) : foreign_code(name);
 
-        fputs("error: ", stderr);
-        if (code >= 0)
-                fputs(error_code_xapi(code), stderr);
-        else
-                print_foreign_code(name);
-        say(": ", message);
-        return EXIT_REFUSED;
+        return say_code(strempty(word), name, message);
+}
+
+int ctl_say_not_here(const char *name, const char *why) {
+        _cleanup_free_ char *sentence = NULL;
+
+        if (asprintf(&sentence, "There is no %s here. %s", name, why) < 0)
+                return ctl_no_memory();
+        return ctl_say_error("org.xenvgpu.Error.NotSupported", sentence);
 }
 
 static int say_unreachable(const char *format, ...) _printf_(1, 2);
@@ -85,7 +131,7 @@ static int say_unreachable(const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
-        say_formatted("error: POLICYD_UNREACHABLE: ", format, ap);
+        say_formatted("error: POLICYD_UNREACHABLE: ", "POLICYD_UNREACHABLE", format, ap);
         va_end(ap);
         return EXIT_UNREACHABLE;
 }
@@ -101,8 +147,7 @@ int ctl_failed(int r, const ClientError *error) {
         case -ETIMEDOUT:
                 return say_unreachable("policyd did not answer in time: %s", strempty(error->message));
         default:
-                fprintf(stderr, "error: INTERNAL_ERROR: %s\n", strerror(-r));
-                return EXIT_REFUSED;
+                return ctl_say_code("INTERNAL_ERROR", strerror(-r));
         }
 }
 

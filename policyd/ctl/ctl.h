@@ -29,6 +29,10 @@ typedef struct Ctl {
         View *view;
         bool out_is_terminal, err_is_terminal, utf8;
         unsigned width; /* of the terminal, or 80 */
+        bool is_subscribed; /* to jobs */
+        bool collects;      /* jobs of several objects are waited for in the end, not one by one */
+        char **jobs;        /* those */
+        size_t n_jobs;
 } Ctl;
 
 /* A value given on the command line, or NULL. */
@@ -38,8 +42,14 @@ int ctl_flag(const Ctl *ctl, const char *key, bool *ret);
 
 int ctl_usage(const char *format, ...) _printf_(1, 2);
 int ctl_usage_number(const Field *f, const char *text); /* it is none */
+/* With --json what went wrong is an object on stdout too, unless something stands there. */
+int ctl_print_error(void);
 /* Prints "error: CODE: sentence" for a D-Bus error name and returns the exit status. */
 int ctl_say_error(const char *name, const char *message);
+/* The same for what is no error of policyd's. */
+int ctl_say_code(const char *code, const char *message);
+/* "error: NOT_SUPPORTED: There is no NAME: sentence", for what xe has. */
+int ctl_say_not_here(const char *name, const char *why);
 /* The same for the outcome of a call. */
 int ctl_failed(int r, const ClientError *error);
 
@@ -74,3 +84,4 @@ int ctl_no_memory(void);
 int job_subscribe(Ctl *ctl);
 int job_wait(Ctl *ctl, const char *path);
 int job_follow(Ctl *ctl, struct json_object *job); /* with --async prints its uuid instead */
+int job_wait_collected(Ctl *ctl);

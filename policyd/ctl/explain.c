@@ -27,13 +27,17 @@ static int parse_answer(const char *json, struct json_object **ret) {
 }
 
 /* "VGPUTypeNotEnabled" as XenServer spells it. */
-static const char *word_xapi(const char *word) {
+static ErrorCode code_of_word(const char *word) {
         _cleanup_free_ char *name = NULL;
-        ErrorCode code;
 
         if (!*word || asprintf(&name, ERROR_PREFIX "%s", word) < 0)
-                return word;
-        code = error_code_from_name(name);
+                return _ERROR_INVALID;
+        return error_code_from_name(name);
+}
+
+static const char *word_xapi(const char *word) {
+        ErrorCode code = code_of_word(word);
+
         return code >= 0 ? error_code_xapi(code) : word;
 }
 
@@ -224,7 +228,7 @@ int capacity_print(FILE *out, const char *json, const char *group, bool as_json)
         if (group)
                 keep_group(groups, group);
         if (as_json)
-                return print_json(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
+                return print_spelled(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
 
         for_each_answer(g, groups)
                 print_group(out, g);
@@ -242,7 +246,7 @@ int plan_print(FILE *out, const char *json, bool as_json) {
         if (r != 0)
                 return r;
         if (as_json)
-                return print_json(out, answer) < 0 || !answer_flag(answer, "possible")
+                return print_spelled(out, answer) < 0 || !answer_flag(answer, "possible")
                                ? EXIT_REFUSED
                                : EXIT_DONE;
 
@@ -265,7 +269,7 @@ int failure_print(FILE *out, const char *json, bool as_json) {
                 return r;
         survives = answer_flag(answer, "survives");
         if (as_json)
-                return print_json(out, answer) < 0 || !survives ? EXIT_REFUSED : EXIT_DONE;
+                return print_spelled(out, answer) < 0 || !survives ? EXIT_REFUSED : EXIT_DONE;
 
         fprintf(out, "%s\n", answer_text(answer, "message"));
         moves = answer_member(answer, "moves");
@@ -291,7 +295,7 @@ int check_print(FILE *out, const char *json, bool as_json) {
         findings = answer_member(answer, "findings");
         n = answer_length(findings) + answer_number(answer, "more");
         if (as_json)
-                return print_json(out, answer) < 0 || n > 0 ? EXIT_REFUSED : EXIT_DONE;
+                return print_spelled(out, answer) < 0 || n > 0 ? EXIT_REFUSED : EXIT_DONE;
 
         for_each_answer(f, findings)
                 fprintf(out, "%s: %s\n", answer_text(f, "invariant"), answer_text(f, "sentence"));
@@ -513,10 +517,23 @@ static void print_verdict(FILE *out, struct json_object *answer) {
                 print_decision(out, answer_member(answer, "decision"));
         print_stand(out, answer);
         if (streq(answer_text(answer, "verdict"), "refused"))
-                fprintf(out, "A start would be refused: %s\n%s\n\n", code_of(answer),
+                fprintf(out, "A start would be refused: %s: %s\n\n", code_of(answer),
                         answer_text(answer, "message"));
         else
                 print_placement(out, answer_member(answer, "placement"));
+}
+
+/* Beside the older members that of a start's refusal. */
+static int add_error(struct json_object *answer) {
+        ErrorCode code = code_of_word(answer_text(answer, "code"));
+        struct json_object *error;
+
+        if (code < 0 || !streq(answer_text(answer, "verdict"), "refused"))
+                return 0;
+        error = json_object_new_object();
+        return json_add(answer, "error", error) ?: json_add_string(error, "code", error_code_xapi(code)) ?:
+               json_add_string(error, "name", error_code_name(code)) ?:
+               json_add_string(error, "message", answer_text(answer, "message"));
 }
 
 int explain_print(FILE *out, const char *json, bool refused_already, bool as_json) {
@@ -527,7 +544,7 @@ int explain_print(FILE *out, const char *json, bool refused_already, bool as_jso
         if (r != 0)
                 return r;
         if (as_json)
-                return print_json(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
+                return add_error(answer) < 0 || print_spelled(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
         if (refused_already && !streq(answer_text(answer, "verdict"), "refused"))
                 return EXIT_DONE;
 

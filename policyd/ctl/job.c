@@ -24,6 +24,9 @@ int job_subscribe(Ctl *ctl) {
         };
         int r = 0;
 
+        if (ctl->is_subscribed)
+                return 0;
+        ctl->is_subscribed = true;
         for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(rules); i++) {
                 _cleanup_client_error_ ClientError error = {};
 
@@ -146,6 +149,31 @@ static void note_what_changed(Ctl *ctl, const ViewObject *job) {
                         "is %s now. Give a new key to ask anew.\n", operation, object_text(vm, "NameLabel"), strempty(when), state);
 }
 
+static int collect(Ctl *ctl, const char *path) {
+        char **jobs = realloc(ctl->jobs, (ctl->n_jobs + 1) * sizeof(*jobs));
+
+        if (!jobs)
+                return ctl_no_memory();
+        ctl->jobs = jobs;
+        jobs[ctl->n_jobs] = strdup(path);
+        return jobs[ctl->n_jobs++] ? 0 : ctl_no_memory();
+}
+
+int job_wait_collected(Ctl *ctl) {
+        int worst = 0;
+
+        for (size_t i = 0; i < ctl->n_jobs; i++) {
+                int r = job_wait(ctl, strempty(ctl->jobs[i]));
+
+                worst = MAX_OF(worst, r);
+                free(ctl->jobs[i]);
+        }
+        free(ctl->jobs);
+        ctl->jobs = NULL;
+        ctl->n_jobs = 0;
+        return worst;
+}
+
 int job_follow(Ctl *ctl, struct json_object *job) {
         const char *path = strempty(json_object_get_string(job));
         int r;
@@ -154,6 +182,8 @@ int job_follow(Ctl *ctl, struct json_object *job) {
                 return EXIT_DONE; /* nothing had to be done */
         if (ctl->args.async)
                 return ctl_print_created(ctl, job);
+        if (ctl->collects)
+                return collect(ctl, path);
         r = job_wait(ctl, path);
         if (r == EXIT_DONE && ctl_arg(ctl, "idempotency-key"))
                 note_what_changed(ctl, view_get(ctl->view, path));

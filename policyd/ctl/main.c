@@ -65,7 +65,7 @@ static int run(Ctl *ctl) {
                 return verb_unknown(args->verb);
 
         r = verb_check(args->verb, v, &ctl->args);
-        if (r == 0)
+        if (r == 0 && !v.verb->needs_no_pool)
                 r = connect_to_pool(ctl);
         if (r != 0)
                 return r;
@@ -82,6 +82,8 @@ int main(int argc, char **argv) {
         r = args_parse(argc, argv, &ctl.args, &error);
         r = r < 0 ? ctl_usage("%s", error ? error : "out of memory") : run(&ctl);
 
+        if (ctl.args.json && r != EXIT_DONE)
+                (void) ctl_print_error();
         view_free(ctl.view);
         client_close(ctl.client);
         args_done(&ctl.args);

@@ -10,7 +10,8 @@
 
 #include "common/base/parse.h"
 #include "common/json/json-get.h"
-#include "policyd/ctl/verbs.h"
+#include "common/base/strlist.h"
+#include "policyd/ctl/objects/select.h"
 #include "protocol/names.h"
 
 typedef struct Call {
@@ -161,8 +162,35 @@ int verb_call_method(Ctl *ctl, const char *method) {
         return r < 0 ? ctl_failed(r, &error) : print_answer(ctl, answer);
 }
 
+static int run_once(Ctl *ctl) {
+        return ctl->verb->run ? ctl->verb->run(ctl) : verb_call_method(ctl, ctl->verb->method);
+}
+
+/* On each object that is meant; one that refuses does not spare the others. Jobs run side by side. */
+static int run_on_each(Ctl *ctl) {
+        _cleanup_(strv_freep) char **uuids = NULL;
+        int worst = select_objects(ctl, class_find(ctl->verb->on), &uuids), r;
+
+        ctl->collects = worst == 0 && uuids[0] && uuids[1];
+        for (size_t i = 0; worst <= EXIT_REFUSED && uuids && uuids[i]; i++) {
+                if (args_set(&ctl->args, "uuid", uuids[i]) < 0)
+                        return ctl_no_memory();
+                r = run_once(ctl);
+                worst = MAX_OF(worst, r);
+        }
+        r = job_wait_collected(ctl);
+        return MAX_OF(worst, r);
+}
+
 int verb_run(Ctl *ctl, VerbName v) {
+        int r;
+
         ctl->verb = v.verb;
         ctl->class = v.class;
-        return v.verb->run ? v.verb->run(ctl) : verb_call_method(ctl, v.verb->method);
+        if (!v.verb->on)
+                return run_once(ctl);
+        r = run_on_each(ctl);
+        /* It pointed to what is freed now. */
+        (void) args_set(&ctl->args, "uuid", "");
+        return r;
 }

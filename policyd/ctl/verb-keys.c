@@ -23,3 +23,7 @@ bool verb_has_key(const Verb *v, const char *key) {
         }
         return false;
 }
+
+bool verb_takes_several(const Verb *v) {
+        return v->on && (v->answer == VERB_ANSWER_NONE || v->answer == VERB_ANSWER_JOB);
+}

@@ -28,10 +28,8 @@ static int write_into(Ctl *ctl, int fd, uint64_t *ret_bytes) {
         r = client_call(ctl->client, POLICY_PATH, POLICY_IFACE_MANAGER, "Backup", &error, &bytes, "hV", fd,
                 (ClientOption[1]){});
         if (r == -EOPNOTSUPP) {
-                fputs("error: NOT_SUPPORTED: Through --host no file can be handed over. Run it on the master: "
-                      "ssh USER@MASTER xenvgpu pool-backup - >FILE\n",
-                        stderr);
-                return EXIT_REFUSED;
+                return ctl_say_code("NOT_SUPPORTED",
+                        "Through --host no file can be handed over. Run it on the master: ssh USER@MASTER xenvgpu pool-backup - >FILE");
         }
         if (r < 0)
                 return ctl_failed(r, &error);
@@ -40,8 +38,11 @@ static int write_into(Ctl *ctl, int fd, uint64_t *ret_bytes) {
 }
 
 static int failed(const char *what, const char *path, int error) {
-        fprintf(stderr, "error: IO_ERROR: Cannot %s '%s': %s.\n", what, path, strerror(error));
-        return EXIT_REFUSED;
+        _cleanup_free_ char *sentence = NULL;
+
+        if (asprintf(&sentence, "Cannot %s '%s': %s.", what, path, strerror(error)) < 0)
+                return ctl_no_memory();
+        return ctl_say_code("IO_ERROR", sentence);
 }
 
 static int sync_folder_of(const char *path) {
@@ -107,7 +108,7 @@ static int print_bytes(const Ctl *ctl, const char *path, uint64_t bytes) {
 }
 
 int verb_pool_backup(Ctl *ctl) {
-        const char *path = ctl_arg(ctl, "filename");
+        const char *path = ctl_arg(ctl, "filename") ?: ctl_arg(ctl, "file-name");
         uint64_t bytes;
         int r;
 

@@ -13,6 +13,7 @@ static const Verb verbs[] = {
                 "/var/lib/xenvgpu-policyd/.ssh; man xenvgpu-policyd, HOSTS BY SSH, has each step.",
                 ARG_TEXT("name"), ARG_TEXT("address"), ARG_IDEMPOTENCY_KEY),
         VERB_CALL("host-remove", "host", "Remove", NONE, "Takes a host that runs no VM out of the pool."),
+        VERB_CALL("host-forget", "host", "Remove", NONE, "The same in xe's words."),
         VERB_CALL("host-enable", "host", "Enable", NONE,
                 "Lets VMs be placed on a host again; what starts that failed say against it is forgotten."),
         VERB_CALL("pgpu-clear-health", "pgpu", "ClearHealth", NONE,

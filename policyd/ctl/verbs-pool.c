@@ -28,7 +28,7 @@ static int print_map(Ctl *ctl, const char *host) {
         _cleanup_json_ struct json_object *map = NULL;
         int r = map_build(ctl->view, host, &map);
 
-        return r < 0 ? r : print_json(stdout, map);
+        return r < 0 ? r : print_spelled(stdout, map);
 }
 
 static int pool_map(Ctl *ctl) {
@@ -221,12 +221,16 @@ static int status(Ctl *ctl) {
 }
 
 static const Verb verbs[] = {
-        VERB_OWN("job-wait", wait_for_job, "Waits until a job has ended; its outcome is the exit status.",
-                ARG_KEY("uuid")),
+        VERB_ON("job-wait", "job", wait_for_job, NONE, "Waits until a job has ended; its outcome is the exit status."),
+        { "event-wait", "Waits until an object of a class has these fields: class=vm name-label=a power-state=halted; FIELD=/=value: another.",
+                .run = verb_event_wait, .keys = VERB_KEYS_OF_CLASS, .args = { ARG_KEY("class") } },
         VERB_CALL("job-cancel", "job", "Cancel", NONE, "Asks a job to stop."),
         VERB_OWN("pool-backup", verb_pool_backup,
                 "Writes a backup of the pool's database to a file: pool-backup FILE, or - for standard output.",
                 ARG_KEY("filename")),
+        VERB_OWN("pool-dump-database", verb_pool_backup, "The same in xe's words: file-name=FILE.", ARG_KEY("file-name")),
+        { "pool-restore-database", "Looks at a backup as policyd would, and prints the steps that restore it: file-name=FILE dry-run=true.",
+                .run = verb_pool_restore, .needs_no_pool = true, .args = { ARG_KEY("file-name"), ARG_MAY("dry-run") } },
         VERB_OWN("pool-map", pool_map, "A picture of every card, PGPU and slot.", ARG_MAY("host-uuid"), ARG_MAY("width")),
         VERB_OWN("capacity", capacity, "What each group can still take, by type, and why not more.",
                 ARG_MAY("gpu-group-uuid")),

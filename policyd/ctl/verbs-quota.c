@@ -130,7 +130,7 @@ static int quota_use(Ctl *ctl) {
         if (r != 0)
                 return r;
         if (ctl->args.json)
-                return print_json(stdout, owners) < 0 ? EXIT_REFUSED : EXIT_DONE;
+                return print_spelled(stdout, owners) < 0 ? EXIT_REFUSED : EXIT_DONE;
         return print_owners(owners);
 }
 

@@ -10,11 +10,11 @@
 #include "policyd/ctl/explain.h"
 #include "policyd/ctl/file-argument.h"
 #include "policyd/ctl/verbs.h"
+#include "policyd/ctl/vm-size.h"
 #include "protocol/names.h"
 #include "protocol/vm-record.h"
 
 #define MEMORY_DEFAULT (1ULL << 30)
-#define MEMORY_MIN (1ULL << 20)
 #define PLATFORM_PREFIX "platform:"
 
 static int bad_config(const char *reason) {
@@ -54,46 +54,6 @@ static int read_config(Ctl *ctl, struct json_object **ret) {
         return 0;
 }
 
-/* A small number without a unit is most likely meant as MiB, so the sentence says how to write that. */
-static int read_memory(const char *text, uint64_t *ret) {
-        bool bare = text[strspn(text, "0123456789")] == '\0';
-        uint64_t memory;
-        int r = parse_size(text, &memory);
-
-        if (r == -ERANGE)
-                return ctl_usage("memory=%s is more than any machine has", text);
-        if (r < 0)
-                return ctl_usage("memory=%s is no size; give a whole number of bytes, KiB, MiB, GiB or TiB, such as "
-                                 "memory=2GiB", text);
-        if (memory < MEMORY_MIN && memory > 0 && bare)
-                return ctl_usage("memory=%s is %s bytes, and no guest runs in less than %s; for MiB write memory=%sMiB",
-                        text, text, SIZE_TEXT(MEMORY_MIN), text);
-        if (memory < MEMORY_MIN)
-                return ctl_usage("memory=%s is too small: no guest runs in less than %s", text, SIZE_TEXT(MEMORY_MIN));
-        *ret = memory;
-        return 0;
-}
-
-/* memory= and vcpus= win over what the config says. */
-static int set_size(struct json_object *config, uint64_t memory, uint32_t vcpus) {
-        struct json_object *b_info = answer_member(config, "b_info");
-        int r = 0;
-
-        if (memory == 0 && vcpus == 0)
-                return 0;
-        if (!json_object_is_type(b_info, json_type_object))
-                return bad_config("config.b_info is missing, so that memory= and vcpus= have no place.");
-        if (memory > 0)
-                r = json_add_u64(b_info, "max_memkb", memory / 1024) ?:
-                        json_add_u64(b_info, "target_memkb", memory / 1024);
-        if (r >= 0 && vcpus > 0) {
-                r = json_add_u64(b_info, "max_vcpus", vcpus);
-                /* The list of online vcpus belongs to the old number of them. */
-                json_object_object_del(b_info, "avail_vcpus");
-        }
-        return r < 0 ? ctl_no_memory() : 0;
-}
-
 /* given NULL: the least config. The caller puts *ret. */
 static int build_config(Ctl *ctl, struct json_object *given, struct json_object **ret) {
         const char *memory_text = ctl_arg(ctl, "memory"), *vcpus_text = ctl_arg(ctl, "vcpus");
@@ -101,14 +61,15 @@ static int build_config(Ctl *ctl, struct json_object *given, struct json_object 
         uint32_t vcpus = 0;
         int r;
 
-        r = memory_text ? read_memory(memory_text, &memory) : 0;
+        r = memory_text ? vm_read_memory("memory", memory_text, &memory) : 0;
         if (r != 0)
                 return r;
-        if (vcpus_text && (parse_u32(vcpus_text, &vcpus) < 0 || vcpus == 0))
-                return ctl_usage("vcpus=%s is no number above 0", vcpus_text);
+        r = vcpus_text ? vm_read_vcpus("vcpus", vcpus_text, &vcpus) : 0;
+        if (r != 0)
+                return r;
 
         if (given)
-                r = set_size(given, memory, vcpus);
+                r = vm_config_set_size(given, &(VmSize){ .max = memory, .target = memory, .vcpus = vcpus });
         else if (vm_config_make(ctl_arg(ctl, "name-label"), memory ?: MEMORY_DEFAULT, vcpus ?: 1, ret) < 0)
                 r = ctl_no_memory();
         if (r == 0 && given)
@@ -318,16 +279,29 @@ static int vm_explain(Ctl *ctl) {
         return r != 0 ? r : show_decision(ctl, vm, on, reservation, /* refused_already= */ false);
 }
 
+/* As xe has it: all of the VM's memory at once. */
+static int vm_memory_set(Ctl *ctl) {
+        _cleanup_free_ char *path = NULL;
+        uint64_t memory;
+        int r;
+
+        r = vm_read_memory("memory", ctl_arg(ctl, "memory"), &memory);
+        if (r == 0)
+                r = ctl_find_key(ctl, "uuid", "vm", &path);
+        return r != 0 ? r : vm_set_size(ctl, path, &(VmSize){ .max = memory, .target = memory });
+}
+
 static const Verb verbs[] = {
         VERB_OWN("vm-create", vm_create,
                 "Makes a halted VM: memory=2GiB vcpus=2, or config=@FILE with libxl's JSON. Prints its uuid.",
                 ARG_KEY("name-label"), ARG_MAY("memory"), ARG_MAY("vcpus"), ARG_MAY("config"), ARG_MAY("owner"),
                 ARG_MAY("affinity"), ARG_MAY(PLATFORM_PREFIX), ARG_IDEMPOTENCY_KEY),
+        VERB_ON("vm-memory-set", "vm", vm_memory_set, NONE, "Gives a halted VM so much memory: memory=2GiB.", ARG_KEY("memory")),
         VERB_CALL("vm-destroy", "vm", "Destroy", NONE, "Ends a halted VM and its VGPUs."),
-        VERB_OWN("vm-start", vm_start,
+        VERB_ON("vm-start", "vm", vm_start, JOB,
                 "Starts a VM and waits for it; on=HOST names the host, dry-run=true only decides, and "
                 "explains.",
-                ARG_KEY("uuid"), ARG_MAY("on"), ARG_MAY("dry-run"), ARG_MAY("reservation"), ARG_IDEMPOTENCY_KEY),
+                ARG_MAY("on"), ARG_MAY("dry-run"), ARG_MAY("reservation"), ARG_IDEMPOTENCY_KEY),
         { "vm-shutdown", "Shuts a VM down and waits for it; force=true destroys it.",
                 .on = "vm", .answer = VERB_ANSWER_JOB, .run = vm_shutdown,
                 .args = { ARG_MAY("force"), ARG_IDEMPOTENCY_KEY } },
@@ -338,8 +312,8 @@ static const Verb verbs[] = {
         VERB_CALL("vm-ensure", "vm", "Ensure", JOB,
                 "Starts or stops a VM if state=running or state=halted is not so already; waits for it.", ARG_TEXT("state"),
                 ARG_FLAG("force", "force"), ARG_IDEMPOTENCY_KEY),
-        VERB_OWN("vm-explain", vm_explain, "What a start would say, host by host and PGPU by PGPU.", ARG_KEY("uuid"),
-                ARG_MAY("on"), ARG_MAY("reservation")),
+        VERB_ON("vm-explain", "vm", vm_explain, SHOW, "What a start would say, host by host and PGPU by PGPU.", ARG_MAY("on"),
+                ARG_MAY("reservation")),
         VERB_CALL("vm-group-create", NULL, "CreateVMGroup", CREATED,
                 "Makes a VM group; placement=anti_affinity spreads its VMs over hosts. Prints its uuid.",
                 ARG_TEXT("name-label"), ARG_OPTION("placement", "placement"),
@@ -347,11 +321,11 @@ static const Verb verbs[] = {
         VERB_CALL("vm-group-destroy", "vm-group", "Destroy", NONE, "Ends a VM group; its VMs stay."),
         VERB_OWN("vm-import", vm_import, "Makes a VM from an export; filename=- reads standard input. Prints its uuid.",
                 ARG_KEY("filename"), ARG_IDEMPOTENCY_KEY),
-        VERB_OWN("vm-export", vm_export, "Writes a VM with its VGPUs to a file, or to standard output.",
-                ARG_KEY("uuid"), ARG_MAY("filename")),
+        VERB_ON("vm-export", "vm", vm_export, SHOW, "Writes a VM with its VGPUs to a file, or to standard output.",
+                ARG_MAY("filename")),
         VERB_SHOW("vm-get-config", "vm", "GetConfig", print_config, "Prints a VM's libxl config as JSON."),
-        VERB_OWN("vm-set-config", vm_set_config, "Replaces a halted VM's libxl config by config=@FILE.",
-                ARG_KEY("uuid"), ARG_KEY("config")),
+        VERB_ON("vm-set-config", "vm", vm_set_config, NONE, "Replaces a halted VM's libxl config by config=@FILE.",
+                ARG_KEY("config")),
 };
 
 const VerbTable verbs_of_vms = VERB_TABLE(verbs);

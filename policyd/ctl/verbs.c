@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/base/strbuf.h"
+#include "policyd/ctl/not-here.h"
 #include "policyd/ctl/verbs.h"
 
 static const VerbTable *const tables[] = {
@@ -42,10 +43,16 @@ bool verb_nth(size_t n, char buf[static 64], VerbName *ret) {
         return true;
 }
 
+/* XenServer's tasks are jobs. */
 bool verb_find(const char *name, VerbName *ret) {
-        char text[64];
+        const char *of_tasks = startswith(name, "task-");
+        char text[64], of_jobs[64];
         VerbName v;
 
+        if (of_tasks) {
+                snprintf(of_jobs, sizeof(of_jobs), "job-%s", of_tasks);
+                name = of_jobs;
+        }
         for (size_t i = 0; verb_nth(i, text, &v); i++)
                 if (streq(text, name)) {
                         *ret = v;
@@ -56,10 +63,13 @@ bool verb_find(const char *name, VerbName *ret) {
 
 /* The three nearest, as long as they are near at all. */
 int verb_unknown(const char *name) {
+        const char *why = verb_not_here(name);
         char best[3][64] = {}, text[64];
         size_t distance[3] = {SIZE_MAX, SIZE_MAX, SIZE_MAX}, limit = MAX_OF(strlen(name) / 2, (size_t) 2);
         VerbName v;
 
+        if (why)
+                return ctl_say_not_here(name, why);
         for (size_t i = 0; verb_nth(i, text, &v); i++) {
                 size_t d = strstr(text, name) && strlen(name) > 2 ? 1 : edit_distance(name, text), at = 3;
 
@@ -84,11 +94,95 @@ int verb_unknown(const char *name) {
         return EXIT_USAGE;
 }
 
-static bool key_is_known(VerbName v, const char *key) {
+/* The class whose fields are keys, or NULL. */
+static const ClassInfo *class_of_keys(VerbName v, const Args *args) {
+        if (v.verb->keys == VERB_KEYS_OF_CLASS)
+                return class_find(strempty(args_get(args, "class")));
+        if (v.verb->on)
+                return class_find(v.verb->on);
+        return v.verb->keys == VERB_KEYS_CLOSED ? NULL : v.class;
+}
+
+/* param-name=MAP KEY=value: the keys are its own. */
+static bool keys_are_entries(VerbName v, const Args *args) {
+        const char *name = args_get(args, "param-name");
         FieldName field;
 
-        return verb_has_key(v.verb, key) ||
-               (v.verb->keys != VERB_KEYS_CLOSED && field_find(v.class, key, &field));
+        return v.verb->keys == VERB_KEYS_LISTS && name && field_find(v.class, name, &field) && field.field->kind == FIELD_MAP;
+}
+
+static bool key_is_known(VerbName v, const Args *args, const char *key) {
+        const ClassInfo *class = class_of_keys(v, args);
+        FieldName field;
+
+        return verb_has_key(v.verb, key) || keys_are_entries(v, args) || (class && field_find(class, key, &field)) ||
+               (streq(key, "multiple") && verb_takes_several(v.verb));
+}
+
+/* Keys that say what the verb's objects are. */
+static bool selects(VerbName v, const Args *args) {
+        FieldName field;
+
+        for (size_t i = 0; v.verb->on && i < args->n; i++)
+                if (!verb_has_key(v.verb, args->args[i].key) && field_find(class_find(v.verb->on), args->args[i].key, &field))
+                        return true;
+        return false;
+}
+
+/* Another spelling of a key: vm= for uuid=, and "_" for "-". */
+static int adopt_spelling(VerbName v, Args *args) {
+        const char *class = v.verb->on ? v.verb->on : v.class ? v.class->name : NULL;
+        int r = 0;
+
+        if (class && verb_has_key(v.verb, "uuid") && !args_get(args, "uuid") && !verb_has_key(v.verb, class))
+                r = args_rename(args, class, "uuid");
+        for (size_t i = 0; r == 0 && i < args->n; i++) {
+                char *key = args->args[i].key;
+
+                if (!strchr(key, '_') || strchr(key, ':') || key_is_known(v, args, key))
+                        continue;
+                for (char *p = key; *p; p++)
+                        *p = *p == '_' ? '-' : *p;
+        }
+        return r;
+}
+
+static void print_fields(FILE *out, VerbName v) {
+        const char *separator = "";
+        const Field *f;
+
+        for (size_t i = 0; (f = class_field(v.class, i)); i++) {
+                if ((v.verb->keys == VERB_KEYS_SETTERS && !field_is_settable(f)) ||
+                        (v.verb->keys == VERB_KEYS_LISTS && !f->add && !f->entries))
+                        continue;
+                fprintf(out, "%s%s", separator, f->name);
+                separator = ", ";
+        }
+        fputs(*separator ? "\n" : "none of this class\n", out);
+}
+
+static int say_unknown_key(const char *name, VerbName v, const Args *args, const char *key, const char *keys) {
+        const ClassInfo *class = class_of_keys(v, args);
+        const char *why = class ? field_not_here(class, key) : NULL;
+        Nearest nearest = {};
+        const VerbArg *arg;
+        const Field *f;
+
+        if (why)
+                return ctl_say_not_here(key, why);
+        for (size_t i = 0; (arg = verb_arg(v.verb, i)); i++)
+                nearest_look(&nearest, key, arg->key);
+        for (size_t i = 0; class && (f = class_field(class, i)); i++)
+                nearest_look(&nearest, key, f->name);
+        if (streq(key, "multiple") && v.verb->keys == VERB_KEYS_FIELDS)
+                return ctl_usage("%s shows all that match, with and without --multiple", name);
+        ctl_usage("%s has no key '%s'%s%s%s takes: %s", name, key, nearest.best ? "; did you mean " : "",
+                strempty(nearest.best), nearest.best ? "=? It" : "; it", *keys ? keys : "no keys");
+        if (!nearest.best && v.class && class) {
+                fputs("fields: ", stderr);
+                print_fields(stderr, v);
+        }
+        return EXIT_USAGE;
 }
 
 /* "uuid= [on=] [dry-run=]" */
@@ -107,20 +201,6 @@ static char *describe_keys(VerbName v) {
         return strbuf_take(&b);
 }
 
-static void print_fields(FILE *out, VerbName v) {
-        const char *separator = "";
-        const Field *f;
-
-        for (size_t i = 0; (f = class_field(v.class, i)); i++) {
-                if ((v.verb->keys == VERB_KEYS_SETTERS && !f->set) ||
-                        (v.verb->keys == VERB_KEYS_LISTS && !f->add))
-                        continue;
-                fprintf(out, "%s%s", separator, f->name);
-                separator = ", ";
-        }
-        fputs(*separator ? "\n" : "none of this class\n", out);
-}
-
 /* D-Bus says name where xe says name-label: either is understood. */
 static int adopt_name(VerbName v, Args *args) {
         static const char *const words[] = {"name", "name-label"};
@@ -137,22 +217,14 @@ int verb_check(const char *name, VerbName v, Args *args) {
         _cleanup_free_ char *keys = describe_keys(v);
         const VerbArg *arg;
 
-        if (adopt_name(v, args) < 0)
+        if (adopt_name(v, args) < 0 || adopt_spelling(v, args) < 0)
                 return ctl_usage("out of memory");
 
-        for (size_t i = 0; i < args->n; i++) {
-                if (key_is_known(v, args->args[i].key))
-                        continue;
-                ctl_usage("%s has no key '%s'; it takes: %s", name, args->args[i].key,
-                        *strempty(keys) ? keys : "no keys");
-                if (v.verb->keys != VERB_KEYS_CLOSED) {
-                        fputs("fields: ", stderr);
-                        print_fields(stderr, v);
-                }
-                return EXIT_USAGE;
-        }
+        for (size_t i = 0; i < args->n; i++)
+                if (!key_is_known(v, args, args->args[i].key))
+                        return say_unknown_key(name, v, args, args->args[i].key, strempty(keys));
         for (size_t n = 0; (arg = verb_arg(v.verb, n)); n++)
-                if (!arg->optional && isempty(args_get(args, arg->key)))
+                if (!arg->optional && isempty(args_get(args, arg->key)) && !(streq(arg->key, "uuid") && selects(v, args)))
                         return ctl_usage("%s needs %s=; it takes: %s", name, arg->key, strempty(keys));
         return 0;
 }
@@ -165,7 +237,10 @@ static int help_verb(const char *name) {
                 return verb_unknown(name);
         keys = describe_keys(v);
         printf("xenvgpu %s %s\n\n%s\n", name, strempty(keys), v.verb->summary);
-        if (v.verb->keys != VERB_KEYS_CLOSED) {
+        if (v.verb->on)
+                printf("\nInstead of uuid=: %s=NAME, or FIELD=value as %s-list filters%s.\n", v.verb->on, v.verb->on,
+                        verb_takes_several(v.verb) ? "; with --multiple each that matches" : "");
+        if (v.class && v.verb->keys != VERB_KEYS_CLOSED) {
                 fputs("\nFields: ", stdout);
                 print_fields(stdout, v);
         }

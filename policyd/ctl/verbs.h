@@ -5,7 +5,8 @@
  *
  * A table for each noun, next to what only its verbs need (verbs-gpu.c, verbs-vm.c, …), and one of what every class has (-list,
  * -param-get, …). Most verbs are one call of a method: the table says which, of which object, with which arguments, and what
- * is made of the answer. The others have a function, for which the table lists the keys.
+ * is made of the answer. The others have a function, for which the table lists the keys. A verb that is called on objects (.on) takes
+ * those that objects/select.h says, one after the other.
  */
 
 #include "policyd/ctl/ctl.h"
@@ -54,6 +55,7 @@ typedef enum VerbKeys {
         VERB_KEYS_FIELDS,  /* and every field of the class */
         VERB_KEYS_SETTERS, /* and every field of the class that can be set */
         VERB_KEYS_LISTS,   /* and every field of the class that can be added to */
+        VERB_KEYS_OF_CLASS, /* and every field of the class that class= names */
 } VerbKeys;
 
 #define VERB_ARGS_MAX 9 /* the end too, which has no key */
@@ -62,13 +64,14 @@ struct Verb {
         const char *name; /* of a generic verb: the ending, "-list" */
         const char *summary;
         /* For a verb that is one call: */
-        const char *on; /* class of the object that uuid= names; NULL: the Manager's method */
+        const char *on; /* class of the object that uuid= names, of a verb with a function too; NULL: the Manager's method */
         const char *method;
         VerbAnswer answer;
         int (*show)(FILE *out, const char *text, bool as_json); /* the exit status */
         /* For a verb that is more than one call, else NULL: */
         int (*run)(Ctl *ctl);
         VerbKeys keys;
+        bool needs_no_pool;
         VerbArg args[VERB_ARGS_MAX];
 };
 
@@ -79,6 +82,9 @@ struct Verb {
 #define VERB_SHOW(name_, class_, method_, show_, summary_, ...)                                                       \
         { .name = name_, .on = class_, .method = method_, .answer = VERB_ANSWER_SHOW, .show = show_,                 \
           .summary = summary_, .args = { __VA_ARGS__ } }
+#define VERB_ON(name_, class_, run_, answer_, summary_, ...)                                                           \
+        { .name = name_, .on = class_, .run = run_, .answer = VERB_ANSWER_##answer_, .summary = summary_,            \
+          .args = { __VA_ARGS__ } }
 #define VERB_OWN(name_, run_, summary_, ...) { .name = name_, .run = run_, .summary = summary_, .args = { __VA_ARGS__ } }
 
 typedef struct VerbName {
@@ -103,6 +109,8 @@ bool verb_nth(size_t n, char buf[static 64], VerbName *ret);
 /* verb-keys.c: the n-th key that a verb takes, uuid of one that is called on an object first; NULL after the last. */
 const VerbArg *verb_arg(const Verb *v, size_t n);
 bool verb_has_key(const Verb *v, const char *key);
+/* Whether it may be called on several objects, with multiple=true. */
+bool verb_takes_several(const Verb *v);
 
 /* Whether the keys given suit the verb: 0, or EXIT_USAGE with a sentence printed. Where the verb wants name, name-label
  * is taken for it, and the other way round. */
@@ -117,5 +125,7 @@ int verb_call_method(Ctl *ctl, const char *method);
 
 /* Those in files of their own. */
 int verb_pool_backup(Ctl *ctl);
+int verb_pool_restore(Ctl *ctl);
 int verb_metrics(Ctl *ctl);
 int verb_watch(Ctl *ctl);
+int verb_event_wait(Ctl *ctl);

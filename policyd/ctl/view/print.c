@@ -2,8 +2,9 @@
  * Lists and records, as xe prints them
  */
 
-#include "common/json/json-get.h"
+#include "common/base/strlist.h"
 #include "common/base/text.h"
+#include "common/json/json-get.h"
 #include "policyd/ctl/view/print.h"
 
 #define INDENT 4
@@ -133,14 +134,68 @@ static int print_minimal(FILE *out, View *v, ViewObject *const *objects, size_t 
         return 0;
 }
 
+static bool any_json;
+
+bool print_was_json(void) {
+        return any_json;
+}
+
 int print_json(FILE *out, struct json_object *o) {
         const char *text = json_object_to_json_string_ext(
                 o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
 
         if (!text)
                 return -ENOMEM;
+        any_json = true;
         fprintf(out, "%s\n", text);
         return 0;
+}
+
+static int spell_member(struct json_object *o, const char *name) {
+        _cleanup_free_ char *dashed = strdup(name);
+
+        for (char *p = dashed; p && *p; p++)
+                *p = *p == '_' ? '-' : *p;
+        if (!dashed)
+                return -ENOMEM;
+        return json_object_object_get_ex(o, dashed, NULL) ? 0 : json_add(o, dashed, json_object_get(answer_member(o, name)));
+}
+
+static int spell_members(struct json_object *o) {
+        _cleanup_strlist_ StrList names = {};
+        _cleanup_(strv_freep) char **list = NULL;
+        int r = 0;
+
+        json_object_object_foreach(o, name, value) {
+                (void) value;
+                if (strchr(name, '_'))
+                        strlist_add(&names, name);
+        }
+        r = strlist_take(&names, &list);
+        for (size_t i = 0; r >= 0 && list[i]; i++)
+                r = spell_member(o, list[i]);
+        return r;
+}
+
+/* What is inside comes first, so that both spellings share it. */
+static int spell(struct json_object *o) {
+        int r = 0;
+
+        for_each_answer(one, o)
+                r = r < 0 ? r : spell(one);
+        if (r < 0 || !json_object_is_type(o, json_type_object))
+                return r;
+        json_object_object_foreach(o, name, value) {
+                (void) name;
+                r = r < 0 ? r : spell(value);
+        }
+        return r < 0 ? r : spell_members(o);
+}
+
+int print_spelled(FILE *out, struct json_object *o) {
+        int r = spell(o);
+
+        return r < 0 ? r : print_json(out, o);
 }
 
 static int print_as_json(FILE *out, View *v, ViewObject *const *objects, size_t n, const Columns *columns) {

@@ -44,3 +44,7 @@ void print_bare(FILE *out, const char *value);
 
 /* JSON text for people: two spaces a level. */
 int print_json(FILE *out, struct json_object *o);
+/* An answer of policyd, in which every member has xe's spelling too: beside "name_label" stands "name-label". */
+int print_spelled(FILE *out, struct json_object *o);
+/* Whether any of this was printed. */
+bool print_was_json(void);

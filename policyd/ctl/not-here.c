@@ -1,0 +1,87 @@
+/*
+ * What xe has and xenvgpu has not
+ */
+
+#include "policyd/ctl/not-here.h"
+
+static const struct {
+        const char *name, *why;
+} verbs[] = {
+        { "pgpu-disable-dom0-access", "A PGPU is the guests' as long as hostd has it; the host's own driver is chosen on the host, at boot "
+                                      "(xen-pciback.hide=)." },
+        { "pgpu-enable-dom0-access", "A PGPU is the guests' as long as hostd has it; the host's own driver is chosen on the host, at boot "
+                                     "(xen-pciback.hide=)." },
+        { "vm-uninstall", "It would delete the VM's disks, and xenvgpu leaves disks to you. Use vm-shutdown and vm-destroy, then delete "
+                          "the files." },
+        { "vm-cpu-list", "CPUs are not handed out one by one. Use vm-param-get param-name=VCPUs-max, and xl vcpu-list on the host." },
+        { "vm-pause", "The pool does not pause guests. Use vm-shutdown, or xl pause on the host of one without a VGPU." },
+        { "vm-unpause", "The pool does not pause guests, so there is none to go on. Use vm-start." },
+        { "vm-suspend", "The memory of a VGPU cannot be kept. Use vm-shutdown." },
+        { "vm-resume", "No VM is suspended. Use vm-start." },
+        { "vm-migrate", "A VM with a VGPU does not move while it runs. Use vm-shutdown, then vm-start on=HOST." },
+        { "vm-copy", "Use vm-export and vm-import for the VM's record, and your storage's copies for its disks." },
+        { "vm-clone", "Disks are yours, so nothing is cloned. Use vm-copy for the VM's record, and your storage's copies for its disks." },
+        { "vm-snapshot", "Disks are yours, and a VGPU's memory cannot be kept. Use vm-export for the VM's record, and your storage's "
+                         "snapshots for its disks." },
+        { "vm-checkpoint", "The memory of a VGPU cannot be kept. Use vm-shutdown, and your storage's snapshots for the VM's disks." },
+        { "vm-install", "There are no templates. Use vm-create with config=@FILE, or vm-import." },
+        { "vm-vcpu-hotplug", "CPUs are not plugged while a guest runs. Use vm-param-set VCPUs-max= of a halted VM." },
+        { "host-evacuate", "VMs with VGPUs cannot move while they run. Use host-disable, then vm-shutdown and vm-start of its VMs, one by "
+                           "one; host-failure-check says which find room elsewhere." },
+        { "host-get-vms-which-prevent-evacuation", "No VM moves while it runs, so each prevents it. Use vm-list resident-on=HOST." },
+        { "host-reboot", "Machines are rebooted by who runs them. Use host-disable, shut its VMs down, and reboot it over ssh." },
+        { "host-shutdown", "Machines are ended by who runs them. Use host-disable, shut its VMs down, and power it off over ssh." },
+        { "host-data-source-list", "Measurements are Prometheus's. Use metrics, and xenvgpu-gpu-use on the host." },
+        { "host-data-source-query", "Measurements are Prometheus's. Use metrics, and xenvgpu-gpu-use on the host." },
+        { "host-get-system-status", "Use status and check here, and /usr/libexec/xenvgpu/xenvgpu-hostd --self-test on the host." },
+        { "pool-list", "There is one pool for each master. Use status." },
+        { "pool-param-list", "There is one pool for each master. Use status." },
+        { "pool-designate-new-master", "Your cluster manager chooses the master. man xenvgpu-policyd, BACKUPS AND OLD COPIES, has how its database moves." },
+        { "message-list", "Events are in the journal. Use journalctl -u xenvgpu-policyd, and alerts by metrics." },
+        { "log-get", "Logs are in the journal. Use journalctl -u xenvgpu-policyd here, and -u 'xenvgpu-*' on a host." },
+        { "sr-list", "Storage is the hosts'. Use host-param-get param-name=storage, and its setting in /etc/xenvgpu/hostd.conf." },
+        { "network-list", "Networks are the hosts'. Use host-param-get param-name=networks." },
+        { "vif-list", "Network cards stand in the VM's config. Use vm-get-config." },
+        { "vbd-list", "Disks stand in the VM's config. Use vm-get-config." },
+        { "pci-list", "Only PGPUs are objects. Use pgpu-list, and lspci on the host." },
+        { "template-list", "There are no templates. Use vm-export and vm-import, or vm-copy." },
+};
+
+static const struct {
+        const char *class, *name, *why;
+} fields[] = {
+        { NULL, "pci-uuid", "PCI functions are no objects here; pci-id of the PGPU is the address." },
+        { "pgpu", "dependencies", "Each PGPU is passed through alone, so nothing depends on it." },
+        { "pgpu", "dom0-access", "A PGPU is the guests' as long as hostd has it; is-system-display-device says which one the host shows "
+                                 "itself on." },
+        { NULL, "compatibility-metadata", "It serves live migration, and a VM with a VGPU does not move while it runs." },
+        { "vgpu-type", "freeze-frame", "Frame-rate limits are the emulator's; give them in extra-args of the VGPU." },
+        { "vm", "possible-hosts", "It depends on more than the VM; vm-explain says it of each host, with the reason." },
+        { "vm", "hardware-platform-version", "Devices come from the VM's config alone; vm-get-config shows it." },
+        { "vm", "memory-actual", "The host knows it: xl list there." },
+        { "vm", "memory-static-min", "Memory is not ballooned by the pool; memory-static-max and memory-dynamic-max are what the config says." },
+        { "vm", "VCPUs-at-startup", "All VCPUs start; VCPUs-max says how many." },
+        { "vm", "VCPUs-number", "All VCPUs start; VCPUs-max says how many." },
+        { "vm", "ha-restart-priority", "VMs are not started again by themselves; use a unit or a timer on the master." },
+        { "vm", "guest-metrics-uuid", "Guests tell nothing here; ask the guest." },
+        { "host", "hostname", "The pool knows a host by name-label, and dials its address." },
+        { "host", "memory-free-computed", "memory-free is what the host says; what is booked and does not run yet is in vm-explain." },
+        { "host", "software-version", "status says policyd's; the host's stands in its log and in `xenvgpu-hostd --version` there." },
+        { "host", "capabilities", "What decides is in hvm and iommu; xl info on the host has the rest." },
+        { "host", "uptime", "It is the host's: uptime there; boot-id changes at each boot." },
+        { "host", "cpu-info", "CPUs are not counted; xl info on the host has them." },
+};
+
+const char *verb_not_here(const char *name) {
+        for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+                if (streq(verbs[i].name, name))
+                        return verbs[i].why;
+        return NULL;
+}
+
+const char *field_not_here(const ClassInfo *class, const char *name) {
+        for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+                if ((!fields[i].class || streq(fields[i].class, class->name)) && strcasecmp(fields[i].name, name) == 0)
+                        return fields[i].why;
+        return NULL;
+}
