@@ -86,13 +86,17 @@ static void test_keys(void **state) {
         check_keys("vm-list", EXIT_USAGE, "colour", "red");
         check_keys("vm-start", 0, "uuid", "x");
         check_keys("vm-start", EXIT_USAGE, "uuid", "");
-        check_keys("vm-start", EXIT_USAGE, "name-label", "x");
+        check_keys("vm-start", 0, "name-label", "x");
+        check_keys("vm-start", 0, "vm", "x");
+        check_keys("vm-start", EXIT_USAGE, "multiple", "true"); /* of what? */
+        check_keys("vm-explain", EXIT_USAGE, "multiple", "true");
+        check_keys("event-wait", EXIT_USAGE, "power-state", "halted");
         check_keys(
                 "vm-create", EXIT_USAGE, "platform:vgpu_config", "x"); /* known, but name-label is missing */
         check_keys("status", EXIT_USAGE, "uuid", "x");
         check_keys("vm-create", 0, "name", "x");
         check_keys("gpu-group-create", 0, "name-label", "x");
-        check_keys("vm-start", EXIT_USAGE, "name", "x");
+        check_keys("vm-start", EXIT_USAGE, "nom", "x");
 }
 
 /* The fixture in a view without a client. */
