@@ -107,6 +107,24 @@ static int lay_out_flags(const StartOrder *order, struct json_object *b_info) {
         return r;
 }
 
+/* As under XenServer the guest and its device model read the whole platform in xenstore. A name that xenstore has no place for is left
+ * out. */
+static int lay_out_platform(const StartOrder *order, struct json_object *c_info) {
+        struct json_object *data = NULL;
+        int r = 0;
+
+        if (JSON_AT(c_info, "platformdata"))
+                return 0;
+        json_object_object_foreach(order->vm.platform, key, value) {
+                if (key[strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")] != '\0' || !*key)
+                        continue;
+                if (r == 0 && !data)
+                        r = open_member(c_info, "platformdata", &data);
+                r = r ?: json_add_string(data, key, strempty(json_object_get_string(value)));
+        }
+        return r;
+}
+
 static int lay_out_vgpu_display(const StartOrder *order, struct json_object *b_info) {
         uint64_t kib = (uint64_t) vm_record_video_mib(&order->vm, /* has_vgpu= */ true) * VIDEO_KIB_PER_MIB;
         int r;
@@ -206,6 +224,8 @@ int domain_config_lay_out(const StartOrder *order, const char *dm, struct json_o
                 r = open_member(config, "b_info", &b_info);
         if (r >= 0)
                 r = lay_out_identity(order, dm, c_info, b_info);
+        if (r >= 0)
+                r = lay_out_platform(order, c_info);
         if (r >= 0)
                 r = lay_out_display(order, hvm, b_info);
         if (r >= 0 && hvm)

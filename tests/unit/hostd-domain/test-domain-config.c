@@ -194,6 +194,17 @@ static void xapis_switches_are_carried_over(void **state) {
         assert_null(at(config, "b_info/type.hvm/pae"));
 }
 
+/* What reads it stands beside the guest: xenstore's folder platform. */
+static void the_platform_is_handed_to_the_guest(void **state) {
+        _cleanup_json_ struct json_object *config = lay_out(
+                ORDER("\"vgpu_vnc_enabled\":\"true\",\"a/b\":\"1\",\"..\":\"2\",\"\":\"3\"", HVM, NVIDIA, ""));
+        _cleanup_json_ struct json_object *none = lay_out(ORDER("", HVM, "", ""));
+
+        assert_string_equal(at(config, "c_info/platformdata/vgpu_vnc_enabled"), "true");
+        assert_int_equal(json_object_object_length(JSON_AT(config, "c_info", "platformdata")), 1);
+        assert_null(at(none, "c_info/platformdata"));
+}
+
 static void a_passed_through_function_wants_its_memory_at_once(void **state) {
         _cleanup_json_ struct json_object *config = lay_out(ORDER("", HVM, "", PCI)), *devices = NULL;
 
@@ -269,6 +280,7 @@ int main(void) {
                 cmocka_unit_test(without_a_vgpu_the_platform_chooses_what_the_config_leaves_open),
                 cmocka_unit_test(what_libxl_cannot_do_is_refused_by_name),
                 cmocka_unit_test(xapis_switches_are_carried_over),
+                cmocka_unit_test(the_platform_is_handed_to_the_guest),
                 cmocka_unit_test(a_passed_through_function_wants_its_memory_at_once),
                 cmocka_unit_test(a_function_is_not_passed_through_twice),
                 cmocka_unit_test(a_gpu_needs_hvm),
