@@ -32,6 +32,7 @@ static const RecordTable gpu_group_table = RECORD_TABLE(ImportVgpu, gpu_group_fi
 static const RecordField vgpu_fields[] = {
         FIELD(ImportVgpu, device, IF_ANY, TEXT),
         FIELD(ImportVgpu, uuid, IF_ANY, UUID),
+        FIELD(ImportVgpu, extra_args, IF_ANY, TEXT),
         FIELD_GROUP("gpu_group", REQUIRED, &gpu_group_table),
         FIELD_RECORD(ImportVgpu, type, "type", REQUIRED, &type_record_table),
 };
@@ -49,6 +50,9 @@ static const RecordTable group_table = RECORD_TABLE(ImportGroup, group_fields);
 
 static const RecordField fields[] = {
         FIELD_PART(ImportRecord, vm, &vm_record_table),
+        FIELD(ImportRecord, name_description, IF_ANY, LINES),
+        FIELD(ImportRecord, other_config, IF_SET, TEXTS),
+        FIELD(ImportRecord, tags, IF_ANY, STRV),
         FIELD_LIST(ImportRecord, vgpus, OPTIONAL, &vgpu_table, ORDER_GPUS_MAX),
         FIELD_LIST(ImportRecord, groups, IF_ANY, &group_table, IMPORT_GROUPS_MAX),
 };

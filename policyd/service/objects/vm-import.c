@@ -69,7 +69,8 @@ static int import_vgpu(Policy *p, Vm *vm, const ImportVgpu *v, size_t index, Ref
                     ?: refused(rule_vgpu_create(p->batch.pool, vm, group, type, v->device,
                                        /* importing= */ true, &device, refusal),
                                refusal);
-        return r ?: vgpu_add(&p->batch, vm, group, type, device, &v->uuid, "", &made);
+        r = r ?: check_text("A VGPU", "text of extra_args", v->extra_args, TEXT_LINE, refusal);
+        return r ?: vgpu_add(&p->batch, vm, group, type, device, &v->uuid, v->extra_args, &made);
 }
 
 static VmGroup *find_vm_group(Policy *p, const ImportGroup *g) {
@@ -91,6 +92,26 @@ static int import_vm_group(Policy *p, Vm *vm, const ImportGroup *g, Refusal *ref
         return r ?: pool_set_vm_group(p->batch.pool, vm, group);
 }
 
+/* What its users wrote beside it. */
+static int import_notes(Policy *p, Vm *vm, const ImportRecord *record, Refusal *refusal) {
+        size_t n = 2 * (size_t) json_object_object_length(record->other_config), i = 0;
+        _cleanup_free_ const char **entries = calloc(n + 1, sizeof(*entries));
+        static const char *const none[] = {NULL};
+        int r;
+
+        if (!entries)
+                return -ENOMEM;
+        json_object_object_foreach(record->other_config, key, value) {
+                entries[i++] = key;
+                entries[i++] = json_object_get_string(value);
+        }
+        r = refused(vms_set_description(p, vm, record->name_description, refusal), refusal);
+        r = r ?: refused(objects_change_entries(p, &vm->object, "OtherConfig", &(EntriesChange){.set = entries, .remove = none}, refusal), refusal);
+        return r ?: refused(objects_change_entries(p, &vm->object, "Tags",
+                                    &(EntriesChange){.set = (const char *const *) record->tags, .remove = none}, refusal),
+                       refusal);
+}
+
 /* Objects with a key from before on, of one class, newest first: what this import made. */
 static void remove_made(Policy *p, ObjectClass c, uint64_t before) {
         const PtrArray *all = &p->batch.pool->objects[c];
@@ -105,6 +126,7 @@ static int import(Policy *p, const ImportRecord *record, Vm **ret, Refusal *refu
 
         r = check_limit(&p->batch, CLASS_VGPU, record->n_vgpus, refusal);
         r = r ?: vm_add(p, &record->vm, &vm, refusal);
+        r = r ?: import_notes(p, vm, record, refusal);
         for (size_t i = 0; i < record->n_vgpus && r == 0; i++)
                 r = import_vgpu(p, vm, &record->vgpus[i], i, refusal);
         for (size_t i = 0; i < record->n_groups && r == 0; i++)

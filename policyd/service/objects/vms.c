@@ -261,6 +261,7 @@ static void export_vgpus(const Vm *vm, char (*devices)[DEVICE_TEXT_MAX], ImportR
                 record->vgpus[record->n_vgpus++] = (ImportVgpu){
                         .device = devices[i],
                         .uuid = v->object.id,
+                        .extra_args = v->extra_args,
                         .group_name_label = v->group->name_label,
                         .group_gpu_types = v->group->gpu_types,
                         .type = type_export(v->type),
@@ -291,6 +292,9 @@ int vms_export(Policy *p, Vm *vm, char **ret_json) {
                         .affinity = vm->affinity,
                         .platform = parse_object(vm->platform),
                         .config = parse_object(vm->config)},
+                .name_description = vm->name_description,
+                .other_config = isempty(vm->other_config) ? NULL : parse_object(vm->other_config),
+                .tags = vm->tags,
                 .vgpus = vgpus,
                 .groups = &group,
         };
@@ -307,6 +311,7 @@ int vms_export(Policy *p, Vm *vm, char **ret_json) {
         r = write_export(&record, ret_json);
         json_object_put(record.vm.platform);
         json_object_put(record.vm.config);
+        json_object_put(record.other_config);
         for (size_t i = 0; i < record.n_vgpus; i++)
                 json_object_put(vgpus[i].type.internal_config);
         return r;

@@ -14,6 +14,13 @@ static Vm *import(World *w, const char *record) {
         return vm;
 }
 
+static void note(World *w, Object *o, const char *property, const char *const *entries) {
+        static const char *const none[] = {NULL};
+
+        assert_int_equal(objects_change_entries(w->policy, o, property, &(EntriesChange){.set = entries, .remove = none}, fresh(w)), 0);
+        assert_int_equal(w->refusal.code, ERROR_NONE);
+}
+
 static void an_export_is_imported_again(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
@@ -21,7 +28,14 @@ static void an_export_is_imported_again(void **state) {
         _cleanup_free_ char *before = NULL, *after = NULL;
 
         vgpu = world_vgpu(w, &vm, 1)->object.id;
+        /* What its users wrote beside it comes along. */
+        assert_int_equal(vms_set_description(w->policy, world_vm(w, &vm), "two\nlines", fresh(w)), 0);
+        note(w, &world_vm(w, &vm)->object, "OtherConfig", (const char *[]){"who", "anna", NULL});
+        note(w, &world_vm(w, &vm)->object, "Tags", (const char *[]){"red", "lab", NULL});
+        assert_int_equal(vgpus_set_extra_args(w->policy, world_vgpu(w, &vm, 0), "a=1", fresh(w)), 0);
         assert_int_equal(vms_export(w->policy, world_vm(w, &vm), &before), 0);
+        assert_non_null(strstr(before, "\"other_config\":{\"who\":\"anna\"},\"tags\":[\"red\",\"lab\"]"));
+        assert_non_null(strstr(before, "\"extra_args\":\"a=1\""));
         assert_null(import(w, before));
         assert_int_equal(w->refusal.code, ERROR_ALREADY_EXISTS);
 
