@@ -288,6 +288,20 @@ static void test_a_life_is_followed_by_its_signals(void **state) {
         assert_true(call(w, vm, POLICY_IFACE_VM, "SetGroups", "ao", 1, twins));
         assert_mirrors(w, &f, INVALIDATED_MAX);
 
+        assert_true(call(w, vm, POLICY_IFACE_VM, "SetNameDescription", "s", "a\nb"));
+        assert_true(call(w, vm, POLICY_IFACE_VM, "SetPlatform", "a{ss}", 1, "vga", "std"));
+        assert_true(call(w, vm, POLICY_IFACE_VM, "ChangeOtherConfig", "a{ss}as", 2, "a", "1", "b", "2", 0));
+        assert_true(call(w, vm, POLICY_IFACE_VM, "SetTags", "as", 2, "red", "lab"));
+        assert_true(call(w, vgpu, POLICY_IFACE_VGPU, "SetExtraArgs", "s", "a=1"));
+        assert_true(call(w, host, POLICY_IFACE_HOST, "SetTags", "as", 1, "red"));
+        assert_mirrors(w, &f, INVALIDATED_MAX);
+        assert_true(call(w, vm, POLICY_IFACE_VM, "ChangeOtherConfig", "a{ss}as", 0, 1, "a"));
+        assert_true(call(w, vm, POLICY_IFACE_VM, "ChangeTags", "asas", 0, 1, "red"));
+        assert_true(call(w, host, POLICY_IFACE_HOST, "SetTags", "as", 0));
+        assert_true(call(w, vm, POLICY_IFACE_VM, "SetConfig", "s",
+                "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":524288,\"target_memkb\":262144,\"max_vcpus\":2}}"));
+        assert_mirrors(w, &f, INVALIDATED_MAX);
+
         w->host.orders = FAKE_REFUSE;
         w->host.refusal = "org.xenvgpu.Error.PGPUInsufficientCapacity";
         assert_true(call(w, vm, POLICY_IFACE_VM, "Start", "a{sv}", 0));
