@@ -24,10 +24,20 @@ static struct json_object *texts_to_json(StrList *list) {
         return array;
 }
 
+/* What a list refers to: all of the class in one answer, not one by one. */
+static void need_references(View *v, const ViewObject *o, const Field *f) {
+        const ClassInfo *c = class_of_path(answer_nth_text(object_property(o, f->property), 0));
+        _cleanup_client_error_ ClientError error = {};
+
+        if (c)
+                (void) view_need_class(v, c, &error);
+}
+
 static struct json_object *make_via(View *v, const ViewObject *o, const Field *f) {
         _cleanup_strlist_ StrList found = {};
         char uuid[37];
 
+        need_references(v, o, f);
         for (size_t i = 0; i < object_n_refs(o, f->property); i++) {
                 path_to_uuid(object_text(object_nth_ref(v, o, f->property, i), f->of), uuid);
                 if (*uuid && !strlist_contains(&found, uuid))
@@ -42,11 +52,11 @@ static int compare_texts(const void *a, const void *b) {
 
 static struct json_object *make_reverse(View *v, const ViewObject *o, const Field *f) {
         _cleanup_client_error_ ClientError error = {};
-        _cleanup_free_ ViewObject **list = NULL;
         _cleanup_strlist_ StrList found = {};
+        ViewObject *const *list;
         size_t n = 0;
 
-        if (view_need_class(v, class_find(f->set_class), &error) < 0 || view_collect(v, class_find(f->set_class), &list, &n) < 0)
+        if (view_need_class(v, class_find(f->set_class), &error) < 0 || view_class(v, class_find(f->set_class), &list, &n) < 0)
                 return NULL;
         for (size_t i = 0; i < n; i++)
                 if (streq(object_text(list[i], f->of), o->path))
@@ -59,6 +69,7 @@ static struct json_object *make_reverse(View *v, const ViewObject *o, const Fiel
 static struct json_object *make_capacities(View *v, const ViewObject *o, const Field *f) {
         struct json_object *map = json_object_new_object();
 
+        need_references(v, o, f);
         for (size_t i = 0; map && i < object_n_refs(o, f->property); i++) {
                 const ViewObject *type = object_nth_ref(v, o, f->property, i);
                 uint64_t size = object_number(type, "Size");
@@ -102,10 +113,10 @@ static bool goes_on(const ViewObject *job) {
 static struct json_object *make_current(View *v, const ViewObject *o) {
         struct json_object *map = json_object_new_object();
         _cleanup_client_error_ ClientError error = {};
-        _cleanup_free_ ViewObject **jobs = NULL;
+        ViewObject *const *jobs;
         size_t n = 0;
 
-        if (!map || view_need_class(v, class_find("job"), &error) < 0 || view_collect(v, class_find("job"), &jobs, &n) < 0)
+        if (!map || view_need_class(v, class_find("job"), &error) < 0 || view_class(v, class_find("job"), &jobs, &n) < 0)
                 return map;
         for (size_t i = 0; i < n; i++)
                 for (size_t k = 0; goes_on(jobs[i]) && k < object_n_refs(jobs[i], "Objects"); k++)

@@ -13,6 +13,9 @@ struct View {
         Client *client;
         HashMap *objects;         /* by path */
         bool loaded[CLASSES_MAX]; /* by place in classes[]: all of them were fetched */
+        ViewObject **of_class;    /* what view_class() gave last, until an object comes or goes */
+        size_t n_of_class;
+        const ClassInfo *listed; /* NULL: nothing */
 };
 
 /* Takes a reference to the properties. An object of a class that we do not know is left out. */

@@ -37,6 +37,7 @@ View *view_free(View *v) {
         for (size_t i = 0; (o = hashmap_next(v->objects, &i));)
                 view_object_free(o);
         hashmap_free(v->objects);
+        free(v->of_class);
         free(v);
         return NULL;
 }
@@ -90,6 +91,7 @@ int view_add_all(View *v, struct json_object *objects) {
 }
 
 void view_forget(View *v, const char *path) {
+        v->listed = NULL;
         view_object_free(hashmap_remove(v->objects, path));
 }
 
@@ -160,5 +162,21 @@ int view_collect(View *v, const ClassInfo *c, ViewObject ***ret, size_t *ret_n) 
                         list[n++] = o;
         *ret = take_ptr(list);
         *ret_n = n;
+        return 0;
+}
+
+int view_class(View *v, const ClassInfo *c, ViewObject *const **ret, size_t *ret_n) {
+        int r = 0;
+
+        if (v->listed != c) {
+                v->listed = NULL;
+                free(take_ptr(v->of_class));
+                r = view_collect(v, c, &v->of_class, &v->n_of_class);
+        }
+        if (r < 0)
+                return r;
+        v->listed = c;
+        *ret = v->of_class;
+        *ret_n = v->n_of_class;
         return 0;
 }

@@ -53,6 +53,8 @@ void view_set(View *v, const char *path, const char *property, struct json_objec
 /* The objects of a class, in no order, and in that of ClassInfo.sort. The caller frees the array, not what is in it. */
 int view_collect(View *v, const ClassInfo *c, ViewObject ***ret, size_t *ret_n);
 int view_list(View *v, const ClassInfo *c, ViewObject ***ret, size_t *ret_n);
+/* The same in no order, for who asks again for each object of a list; the view owns the array. */
+int view_class(View *v, const ClassInfo *c, ViewObject *const **ret, size_t *ret_n);
 
 /* Properties, "" or 0 when absent. */
 const char *object_text(const ViewObject *o, const char *property);

@@ -160,6 +160,33 @@ static void test_fields(void **state) {
                 "alpha/0000:83:00.0; alpha/0000:84:00.0; alpha/0000:85:00.0; alpha/0000:86:00.0");
 }
 
+/* What xe has and policyd does not tell. */
+static void test_fields_that_are_made(void **state) {
+        _cleanup_(view_freep) View *v = view_of_fixture();
+        ViewObject *vm = object_named(v, "vm", "desk-10"), *halted = object_named(v, "vm", "desk-2"),
+                   *pgpu = object_named(v, "pgpu", "0000:86:00.0"), *type = object_named(v, "vgpu-type", "GRID K140Q"),
+                   *host = object_named(v, "host", "alpha");
+        FieldName field;
+
+        expect_field(v, vm, "is-control-domain", "false");
+        expect_field(v, vm, "allowed-operations", "clean_shutdown; hard_shutdown; clean_reboot; hard_reboot; export");
+        expect_field(v, halted, "allowed-operations", "start; start_on; export; copy; destroy");
+        expect_field(v, host, "host-metrics-live", "true");
+        assert_true(field_find(host->class, "resident_VMs", &field));
+        assert_true(field_matches(v, host, field, vm->uuid));
+        assert_false(field_matches(v, host, field, halted->uuid));
+        view_set(v, type->path, "SupportedOnPGPUs", json_tokener_parse("[\"/org/xenvgpu/Policy1/pgpu/_00000010_0000_4000_8000_000000000010\"]"));
+        assert_true(field_find(type->class, "supported-on-gpu-groups", &field));
+        assert_true(field_matches(v, type, field, "00000040-0000-4000-8000-000000000040"));
+        assert_true(field_find(pgpu->class, "supported-VGPU-max-capacities", &field));
+
+        view_set(v, vm->path, "Platform", json_tokener_parse("{\"vga\":\"std\",\"videoram\":\"16\"}"));
+        expect_field(v, vm, "platform", "vga: std; videoram: 16");
+        expect_field(v, vm, "platform:videoram", "16");
+        expect_field(v, vm, "platform:nothing", "");
+        assert_false(field_find(vm->class, "name-label:x", &field));
+}
+
 static void expect_all_fields(const ViewObject *o) {
         json_object_object_foreach(o->properties, property, value) {
                 bool found = false;
@@ -526,6 +553,7 @@ int main(void) {
                 cmocka_unit_test(test_verbs),
                 cmocka_unit_test(test_keys),
                 cmocka_unit_test(test_fields),
+                cmocka_unit_test(test_fields_that_are_made),
                 cmocka_unit_test(test_every_property_is_a_field),
                 cmocka_unit_test(test_filters),
                 cmocka_unit_test(test_records),
