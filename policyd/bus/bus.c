@@ -30,6 +30,13 @@ static Pool *pool_of(void *userdata) {
         return policy_pool(((Bus *) userdata)->policy);
 }
 
+static void on_job_began(const Uuid *job, const char *who, void *userdata) {
+        Bus *bus = userdata;
+
+        if (bus->policy)
+                (void) policy_set_job_started_by(bus->policy, job, who);
+}
+
 int bus_new(sd_event *event, const BusOptions *options, Bus **ret) {
         _cleanup_(bus_freep) Bus *bus = NULL;
 
@@ -44,7 +51,8 @@ int bus_new(sd_event *event, const BusOptions *options, Bus **ret) {
         if (!bus->address || callers_init(&bus->callers, options->requests_max) < 0)
                 return -ENOMEM;
         queue_init(&bus->queue, event, &bus->callers);
-        change_log_init(&bus->changes, &bus->callers, pool_of, bus);
+        bus->changes = (ChangeLog){.pool = pool_of, .began = on_job_began, .userdata = bus};
+        change_log_init(&bus->changes, &bus->callers);
         *ret = take_ptr(bus);
         return 0;
 }

@@ -31,6 +31,7 @@ struct ChangeNote {
         char *error; /* the word of a refusal; NULL: it was done */
         char *sentence;
         bool decided, silent;
+        Uuid job; /* that it began; null: none */
         LIST_ENTRY(ChangeNote) waiting;
 };
 
@@ -145,6 +146,14 @@ static ChangeNote *next_waiting(const ChangeLog *log, const char *caller_or_null
         return last;
 }
 
+static void tell_job(ChangeLog *log, const Uuid *job, const Who *who) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        who_describe(who, &b);
+        if (strbuf_error(&b) == 0)
+                log->began(job, b.text, log->userdata);
+}
+
 static void on_known(Caller *c, void *userdata) {
         ChangeLog *log = userdata;
         ChangeNote *n;
@@ -152,12 +161,15 @@ static void on_known(Caller *c, void *userdata) {
         while ((n = next_waiting(log, c->name))) {
                 LIST_REMOVE(n, waiting);
                 write_line(n, &c->who);
+                if (c->who.unit && !uuid_is_null(&n->job))
+                        tell_job(log, &n->job, &c->who);
                 note_free(n);
         }
 }
 
-void change_log_init(ChangeLog *log, Callers *callers, Pool *(*pool)(void *userdata), void *userdata) {
-        *log = (ChangeLog){.callers = callers, .pool = pool, .userdata = userdata};
+void change_log_init(ChangeLog *log, Callers *callers) {
+        log->callers = callers;
+        LIST_INIT(&log->waiting);
         callers->known = on_known;
         callers->known_userdata = log;
 }
@@ -247,6 +259,8 @@ void change_note_decided(RequestNote *note, const Object *made) {
         n->decided = true;
         if (made)
                 add_objects(n, made);
+        if (made && made->class == CLASS_JOB)
+                n->job = made->id;
         describe(n, n->class >= 0 ? pool_get(n->log->pool(n->log->userdata), n->class, &n->id) : NULL, made, &b);
         what = strbuf_take(&b);
         if (what) {

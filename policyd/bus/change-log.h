@@ -20,10 +20,12 @@ typedef struct ChangeLog {
         LIST_HEAD(, ChangeNote) waiting; /* for the unit of their caller; the newest first */
         Callers *callers;
         Pool *(*pool)(void *userdata);
+        void (*began)(const Uuid *job, const char *who, void *userdata); /* more is known of who began it */
         void *userdata;
 } ChangeLog;
 
-void change_log_init(ChangeLog *log, Callers *callers, Pool *(*pool)(void *userdata), void *userdata);
+/* began, pool and userdata are set by its owner. */
+void change_log_init(ChangeLog *log, Callers *callers);
 void change_log_done(ChangeLog *log); /* writes what waits */
 
 /* The request of the call that is being handled gets a note. target: the object that the method belongs to, NULL for the Manager. */

@@ -109,6 +109,7 @@ static int identify(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
 
 /* What sd-bus refuses itself, since it knows no such method of the object, has no handler here. */
 static int handle(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
+        _cleanup_strbuf_ StrBuf caller = {};
         sd_bus_message_handler_t handler;
         void *object;
         int r;
@@ -119,8 +120,14 @@ static int handle(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
         r = change_note_take(&bus->changes, &bus->requests, m, object == bus ? NULL : object);
         if (r >= 0)
                 r = sd_bus_message_rewind(m, /* complete= */ true);
+        who_describe(&callers_find(&bus->callers, strempty(sd_bus_message_get_sender(m)))->who, &caller);
+        if (r >= 0)
+                r = strbuf_error(&caller);
+        if (r >= 0)
+                r = policy_set_caller(bus->policy, caller.text);
         if (r >= 0)
                 r = handler(m, object, error);
+        (void) policy_set_caller(bus->policy, NULL);
         return r < 0 ? r : 1;
 }
 

@@ -5,7 +5,9 @@
  * If policyd is lost meanwhile, the job continues when policyd is back, so its uuid is printed.
  */
 
+#include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "common/json/json-get.h"
 #include "policyd/ctl/ctl.h"
@@ -37,6 +39,15 @@ int job_subscribe(Ctl *ctl) {
         return 0;
 }
 
+/* By what earlier jobs took: nothing once that time is over. */
+static void print_rest_of(const ViewObject *job) {
+        struct json_object *end = object_property(job, "ExpectedEndTime");
+        int64_t now = (int64_t) time(NULL), expected = end ? json_object_get_int64(end) / 1000000 : 0;
+
+        if (expected > now)
+                fprintf(stderr, ", about %" PRId64 " s more", expected - now);
+}
+
 static void draw_bar(const Ctl *ctl, const ViewObject *job) {
         struct json_object *progress = object_property(job, "Progress");
         double done = progress ? json_object_get_double(progress) : 0;
@@ -48,6 +59,7 @@ static void draw_bar(const Ctl *ctl, const ViewObject *job) {
         for (int i = 0; i < BAR_CELLS; i++)
                 fputs(i < cells ? (ctl->utf8 ? "█" : "#") : (ctl->utf8 ? "░" : "."), stderr);
         fprintf(stderr, "] %3.0f%%  %s", done * 100, object_text(job, "Stage"));
+        print_rest_of(job);
         fflush(stderr);
 }
 

@@ -208,6 +208,7 @@ struct VgpuType {
         HostType *lead;       /* NULL: no host has it */
         size_t n_other_sizes; /* hosts that say another size than the lead */
         size_t n_outsiders; /* on all PGPUs */
+        uint64_t start_usec; /* what starts of VMs with it took lately; 0: none ended yet; not stored */
         uint64_t demand; /* requests seen, for best-fit's weights; not stored */
 };
 
@@ -358,6 +359,8 @@ struct Job {
         ErrorCode error;
         char *error_message;
         uint64_t start_time, end_time; /* µs since the epoch; end 0 while it runs */
+        char *started_by;              /* "alice (session-3.scope)" */
+        uint64_t expected_end_time;    /* by the ends of earlier ones; 0: not known */
 };
 
 /*

@@ -41,6 +41,16 @@ int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata) {
         return batch_when_committed(&p->batch, done, userdata);
 }
 
+int policy_set_caller(Policy *p, const char *who) {
+        free(take_ptr(p->batch.caller));
+        p->batch.caller = who ? strdup(who) : NULL;
+        return who && !p->batch.caller ? -ENOMEM : 0;
+}
+
+int policy_set_job_started_by(Policy *p, const Uuid *job, const char *who) {
+        return job_set_started_by(&p->operations, job, who);
+}
+
 int policy_idempotency_find(Policy *p, uint32_t uid, const char *method, const char *key,
         const char *arguments, char **ret_path, Refusal *refusal) {
         return answers_find(&p->batch.answers, &(AnswerKey){uid, method, key, arguments}, ret_path, refusal);

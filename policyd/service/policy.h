@@ -76,6 +76,11 @@ void policy_count_refusal(Policy *p, ErrorCode code);
  * the batch is kept. */
 int policy_when_committed(Policy *p, PolicyCommitted done, void *userdata);
 
+/* Who asks for what is decided next, for the jobs that it begins; NULL: nobody. -ENOMEM. */
+int policy_set_caller(Policy *p, const char *who_or_null);
+/* More is known of who began a job; it may be gone. */
+int policy_set_job_started_by(Policy *p, const Uuid *job, const char *who);
+
 /*
  * Idempotency: caller is who asked (uid), method its name, key the option, arguments a canonical text.
  * Returns 1 and the path of the object or job that the first call made; 0 when the key is new (then call

@@ -231,4 +231,7 @@
         R(x, UUID, first_host, OPT("first_host"))                                                             \
         P(x, ERROR, "Error", "(ss)", CHANGES, TUPLES_OF(job_error), object, OPT("error"), "error", ERROR)     \
         P(x, START_TIME, "StartTime", "t", CONST, U64, start_time, ROW("start_time"), "start-time", TIME)     \
-        P(x, END_TIME, "EndTime", "t", CHANGES, U64, end_time, ROW("end_time"), "end-time", TIME)
+        P(x, END_TIME, "EndTime", "t", CHANGES, U64, end_time, ROW("end_time"), "end-time", TIME)             \
+        P(x, STARTED_BY, "StartedBy", "s", CHANGES, TEXT, started_by, SET("started_by"), "started-by", VALUE) \
+        P(x, EXPECTED_END_TIME, "ExpectedEndTime", "t", CHANGES, U64, expected_end_time,                      \
+                OPT("expected_end_time"), "expected-end-time", TIME)

@@ -218,6 +218,8 @@ static const Field job_fields[] = {
         RO(job, ERROR),
         COLUMN(job, START_TIME),
         RO(job, END_TIME),
+        COLUMN(job, STARTED_BY),
+        COLUMN(job, EXPECTED_END_TIME),
 }, all_of_job[] = { JOB_SCHEMA(ALL, SCHEMA_SKIP, job) };
 
 #define CLASS(n, w, i, l, f, ...)                                                                            \

@@ -345,6 +345,7 @@ int batch_load(Batch *b) {
 }
 
 void batch_done(Batch *b) {
+        free(b->caller);
         loop_timer_free(b->soon);
         loop_timer_free(b->linger);
         content_done(&b->now);

@@ -61,6 +61,7 @@ typedef struct Batch {
         bool meta_changed;      /* in more than its numbers */
         uint64_t row_orders;    /* of meta.orders, what stands in the meta record itself */
         Answers answers;
+        char *caller; /* who asks for what is being decided; NULL: nobody does */
         Metrics metrics;
         StoreOps gone_jobs; /* deletions of jobs that left the pool and still stand on disk */
 

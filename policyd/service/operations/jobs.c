@@ -8,6 +8,8 @@
 
 #include "policyd/service/operations/operations.h"
 
+#include "policyd/service/base/additions.h"
+
 int job_start(Operations *ops, const char *operation, Vm *vm, const Uuid *token, Job **ret) {
         Uuid id;
         Job *j;
@@ -21,7 +23,11 @@ int job_start(Operations *ops, const char *operation, Vm *vm, const Uuid *token,
         j->objects[0].id = vm->object.id;
         j->n_objects = 1;
         j->token = *token;
+        j->started_by = strdup(ops->batch->caller ?: "policyd");
+        if (!j->started_by)
+                return -ENOMEM;
         pool_set_job_state(ops->batch->pool, j, JOB_RUNNING, "booked", 0, batch_date(ops->batch));
+        j->expected_end_time = durations_expect(ops, j);
         batch_open(ops->batch);
         *ret = j;
         return 0;
@@ -57,6 +63,13 @@ static int add_ended(Operations *ops, Job *j) {
         return 0;
 }
 
+int job_set_started_by(Operations *ops, const Uuid *id, const char *who) {
+        Job *j = pool_get(ops->batch->pool, CLASS_JOB, id);
+        const TextChange change = {j ? &j->started_by : NULL, who, JOB_STARTED_BY};
+
+        return j ? object_set_texts(ops->batch, &j->object, &change, 1) : 0;
+}
+
 int jobs_index(Operations *ops) {
         const PtrArray *jobs = &ops->batch->pool->objects[CLASS_JOB];
         int r = 0;
@@ -67,6 +80,9 @@ int jobs_index(Operations *ops) {
                         r = add_ended(ops, jobs->items[i]);
         if (ops->n_ended > 0)
                 qsort(ops->ended, ops->n_ended, sizeof(Job *), compare_ends);
+        durations_forget(ops);
+        for (size_t i = 0; i < ops->n_ended; i++)
+                durations_learn(ops, ops->ended[i]);
         return r;
 }
 
@@ -122,6 +138,7 @@ void job_finish(Operations *ops, Job *j, JobState state, ErrorCode code, const c
                 (void) batch_poison(ops->batch, pool_set_job_error(ops->batch->pool, j, code, message));
         pool_set_job_state(
                 ops->batch->pool, j, state, job_state_to_string(state), -1, batch_date(ops->batch));
+        durations_learn(ops, j);
         /* A job that cannot be noted here is kept until the next start, which is no harm. */
         (void) add_ended(ops, j);
         jobs_trim(ops);

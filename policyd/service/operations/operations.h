@@ -15,6 +15,7 @@ typedef struct Operations {
         HashMap *of_vm; /* VM uuid → Operation: at most one for each VM */
         Job **ended;    /* in the order of their ends; those before ended_first were removed */
         size_t n_ended, ended_first, ended_size;
+        uint64_t usec[_OPERATION_KIND_MAX]; /* that operations took lately; 0: none ended yet */
 } Operations;
 
 struct Operation {
@@ -50,9 +51,16 @@ void operation_finish(Operation *op, JobState state, ErrorCode code, const char 
 void operation_set_stage(Operation *op, const char *stage, double progress); /* for the next commit */
 void operation_progress(Operation *op, const char *stage, double progress);
 
+/* durations.c. What jobs took, as a mean in which the last counts a quarter. It is not stored: after a start of policyd it is learned
+ * from the jobs that are kept. */
+void durations_forget(Operations *ops);
+void durations_learn(Operations *ops, const Job *j); /* that is done */
+uint64_t durations_expect(const Operations *ops, const Job *j); /* when it will end; 0: not known */
+
 /* jobs.c */
 int job_start(Operations *ops, const char *operation, Vm *vm, const Uuid *token, Job **ret);
 void job_finish(Operations *ops, Job *j, JobState state, ErrorCode code, const char *message);
+int job_set_started_by(Operations *ops, const Uuid *id, const char *who); /* does nothing where the job is gone */
 int jobs_index(Operations *ops);   /* after the pool was read */
 void jobs_expire(Operations *ops); /* finished ones whose time is over, and those beyond the limit */
 uint64_t jobs_next_expiry(const Operations *ops);
