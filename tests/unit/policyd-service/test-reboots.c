@@ -265,6 +265,24 @@ static void ensure_leads_there_from_every_state(void **state) {
         assert_false(uuid_equal(&s.job, &job));
 }
 
+/* The VM kept it in the pool, and it leaves with the booking. */
+static void a_card_that_vanished_is_no_place(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Story s;
+
+        set_up(&s, w, h);
+        for (size_t i = 0; i < h->n_cards; i++)
+                h->cards[i].gone = streq(h->cards[i].pci, PCI_TEXT(&place(&s)->pci));
+        fake_inventory_changed(h);
+        world_run(w);
+        assert_int_equal(reboot(&s, false), ERROR_NONE);
+        world_run_for(w, 60 * 1000000);
+        assert_string_equal(world_job_state(w, &s.job), "failed HostOffline");
+        assert_string_equal(world_vm_state(w, &s.vm), "halted");
+        assert_null(pool_get(policy_pool(w->policy), CLASS_PGPU, &s.pgpu));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_reboot_comes_through_whatever_happens),
@@ -273,6 +291,7 @@ int main(void) {
                 cmocka_unit_test(one_that_is_cancelled_starts_nothing),
                 cmocka_unit_test(one_whose_start_fails_says_so),
                 cmocka_unit_test(a_dead_host_starts_nothing),
+                cmocka_unit_test(a_card_that_vanished_is_no_place),
                 cmocka_unit_test(ensure_leads_there_from_every_state),
         };
 
