@@ -30,7 +30,8 @@ static int type_set_add(TypeSet *set, VgpuType *t, sd_bus_error *error) {
         return 0;
 }
 
-static int set_enabled(sd_bus_message *m, Pgpu *g, const TypeSet *set, sd_bus_error *error) {
+/* The answer comes with the host's; refused or failed, it comes now. */
+static int set_or_change(sd_bus_message *m, Pgpu *g, const TypeSet *set_or_null, VgpuType *type, bool enable, sd_bus_error *error) {
         Bus *bus = g->object.userdata;
         _cleanup_refusal_ Refusal refusal = {};
         Request *q;
@@ -40,7 +41,10 @@ static int set_enabled(sd_bus_message *m, Pgpu *g, const TypeSet *set, sd_bus_er
         if (r < 0)
                 return r;
         change_note_only(request_note(q), PGPU_ENABLED);
-        r = pgpus_set_enabled(bus->policy, g, set->items, set->n, request_committed, q, &refusal);
+        if (set_or_null)
+                r = pgpus_set_enabled(bus->policy, g, set_or_null->items, set_or_null->n, request_committed, q, &refusal);
+        else
+                r = pgpus_change_enabled(bus->policy, g, type, enable, request_committed, q, &refusal);
         r = bus_decided(bus, r, &refusal, error);
         if (r < 0) {
                 request_give_back(q);
@@ -49,28 +53,20 @@ static int set_enabled(sd_bus_message *m, Pgpu *g, const TypeSet *set, sd_bus_er
         return 1;
 }
 
-/* What is enabled now, with or without one type. */
-static int change_enabled(sd_bus_message *m, Pgpu *g, bool add, sd_bus_error *error) {
-        Bus *bus = g->object.userdata;
-        TypeSet set = {};
+static int change_enabled(sd_bus_message *m, Pgpu *g, bool enable, sd_bus_error *error) {
         Object *type;
         int r;
 
-        r = object_read(bus, m, CLASS_VGPU_TYPE, &type, error);
-        for (size_t i = 0; r >= 0 && i < g->enabled.n; i++)
-                if (g->enabled.items[i] != type)
-                        r = type_set_add(&set, g->enabled.items[i], error);
-        if (r >= 0 && add)
-                r = type_set_add(&set, (VgpuType *) type, error);
-        return r < 0 ? r : set_enabled(m, g, &set, error);
+        r = object_read(g->object.userdata, m, CLASS_VGPU_TYPE, &type, error);
+        return r < 0 ? r : set_or_change(m, g, NULL, (VgpuType *) type, enable, error);
 }
 
 static int method_add_enabled(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return change_enabled(m, userdata, /* add= */ true, error);
+        return change_enabled(m, userdata, /* enable= */ true, error);
 }
 
 static int method_remove_enabled(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        return change_enabled(m, userdata, /* add= */ false, error);
+        return change_enabled(m, userdata, /* enable= */ false, error);
 }
 
 static int method_set_enabled(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -86,7 +82,7 @@ static int method_set_enabled(sd_bus_message *m, void *userdata, sd_bus_error *e
                 if (r >= 0)
                         r = type_set_add(&set, (VgpuType *) type, error);
         }
-        return r < 0 ? r : set_enabled(m, g, &set, error);
+        return r < 0 ? r : set_or_change(m, g, &set, NULL, false, error);
 }
 
 DEFINE_METHOD(method_clear_health, Pgpu, pgpus_clear_health(p, o, &refusal))

@@ -138,6 +138,9 @@ int pgpus_clear_health(Policy *p, Pgpu *pgpu, Refusal *refusal);
 int pgpus_set_group(Policy *p, Pgpu *g, GpuGroup *group_or_null, Refusal *refusal);
 int pgpus_set_enabled(Policy *p, Pgpu *g, VgpuType *const *types, size_t n, PolicyCommitted done,
         void *userdata, Refusal *refusal);
+/* The same with one type more or less; it must be supported there, also to be disabled. */
+int pgpus_change_enabled(Policy *p, Pgpu *g, VgpuType *type, bool enable, PolicyCommitted done, void *userdata,
+        Refusal *refusal);
 
 /* Group */
 int groups_destroy(Policy *p, GpuGroup *g, Refusal *refusal);

@@ -157,6 +157,24 @@ int pgpus_set_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n, P
         return decided(r);
 }
 
+/* A host keeps nothing about a type that it does not support: it would come back enabled. */
+int pgpus_change_enabled(Policy *p, Pgpu *pgpu, VgpuType *type, bool enable, PolicyCommitted done, void *userdata,
+        Refusal *refusal) {
+        VgpuType *types[pgpu->enabled.n + 1];
+        size_t n = 0;
+        int r;
+
+        r = refused(rule_pgpu_enable_type(pgpu, type, refusal), refusal);
+        if (r != 0)
+                return decided(r);
+        for_each(VgpuType, t, &pgpu->enabled)
+                if (t != type)
+                        types[n++] = t;
+        if (enable)
+                types[n++] = type;
+        return pgpus_set_enabled(p, pgpu, types, n, done, userdata, refusal);
+}
+
 int pgpus_clear_health(Policy *p, Pgpu *pgpu, Refusal *refusal) {
         places_clear_pgpu(&p->hosts, pgpu);
         batch_open(&p->batch);

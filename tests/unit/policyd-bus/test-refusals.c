@@ -266,6 +266,8 @@ static void refuse_hardware(Pool *p) {
         REFUSED(p, "VGPUTypeNotSupported", p->pgpu, POLICY_IFACE_PGPU, "AddEnabledVGPUType", "o",
                 p->alien_type);
         REFUSED(p, "NoSuchObject", p->pgpu, POLICY_IFACE_PGPU, "RemoveEnabledVGPUType", "o", NOWHERE);
+        REFUSED(p, "VGPUTypeNotSupported", p->pgpu, POLICY_IFACE_PGPU, "RemoveEnabledVGPUType", "o",
+                p->alien_type);
         REFUSED(p, "PGPUInUseByVM", p->pgpu, POLICY_IFACE_PGPU, "RemoveEnabledVGPUType", "o", p->one);
         REFUSED(p, "NoSuchObject", p->pgpu, POLICY_IFACE_PGPU, "SetEnabledVGPUTypes", "ao", 1, NOWHERE);
         REFUSED(p, "VGPUTypeNotSupported", p->pgpu, POLICY_IFACE_PGPU, "SetEnabledVGPUTypes", "ao", 2, p->one,
