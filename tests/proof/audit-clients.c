@@ -8,12 +8,20 @@
 #include "tests/proof/audit-line.h"
 
 #define EITHER_MAX 8
+#define FACTS_MAX 40
+#define BUCKETS 256
+
+/* What a call promises of an object: a property and its value. */
+typedef struct Fact {
+        Id name, of, value;
+} Fact;
 
 /* A property that clients have set. */
 typedef struct Property {
         Id of, name, value; /* as acknowledged last; "" where none was yet */
         Id either[EITHER_MAX]; /* asked for since, and nobody was told what became of it */
         size_t n_either;
+        bool seen; /* in the list that is read now */
 } Property;
 
 typedef struct Key {
@@ -22,16 +30,29 @@ typedef struct Key {
 } Key;
 
 typedef struct Asked {
-        Id call, sets, of, value, key;
+        Id call, key;
+        Fact facts[FACTS_MAX];
+        size_t n_facts;
         bool again;
 } Asked;
+
+/* A PGPU whose health somebody cleared, until time passes. */
+typedef struct Cleared {
+        Id pgpu, when;
+} Cleared;
+
+typedef struct Health {
+        Id pgpu, is;
+} Health;
 
 struct ClientsAudit {
         void (*said)(void *userdata, const char *word, const char *sentence);
         void *userdata;
-        LIST(Property) properties;
+        LIST(Property) properties[BUCKETS]; /* by the object */
         LIST(Key) keys;
         LIST(Asked) asked;
+        LIST(Cleared) cleared;
+        LIST(Health) health;
 };
 
 ClientsAudit *clients_audit_new(void (*said)(void *userdata, const char *word, const char *sentence), void *userdata) {
@@ -47,7 +68,10 @@ ClientsAudit *clients_audit_new(void (*said)(void *userdata, const char *word, c
 ClientsAudit *clients_audit_free(ClientsAudit *a) {
         if (!a)
                 return NULL;
-        free(a->properties.items);
+        for (size_t i = 0; i < BUCKETS; i++)
+                free(a->properties[i].items);
+        free(a->cleared.items);
+        free(a->health.items);
         free(a->keys.items);
         free(a->asked.items);
         free(a);
@@ -66,45 +90,115 @@ _printf_(3, 4) static void broken(ClientsAudit *a, const char *word, const char 
 
 /* Properties */
 
+static size_t bucket_of(const char *of) {
+        size_t hash = 5381;
+
+        for (; *of; of++)
+                hash = hash * 33 ^ (unsigned char) *of;
+        return hash % BUCKETS;
+}
+
 static Property *find_property(ClientsAudit *a, const char *of, const char *name) {
-        for (size_t i = 0; i < a->properties.n; i++)
-                if (streq(a->properties.items[i].of, of) && streq(a->properties.items[i].name, name))
-                        return &a->properties.items[i];
+        size_t k = bucket_of(of);
+
+        for (size_t i = 0; i < a->properties[k].n; i++)
+                if (streq(a->properties[k].items[i].of, of) && streq(a->properties[k].items[i].name, name))
+                        return &a->properties[k].items[i];
         return NULL;
 }
 
-static Property *property_of(ClientsAudit *a, const Asked *asked) {
-        Property *p = find_property(a, asked->of, asked->sets);
+static Property *property_of(ClientsAudit *a, const Fact *f) {
+        Property *p = find_property(a, f->of, f->name);
 
         if (!p) {
-                p = ADD(&a->properties);
-                memcpy(p->of, asked->of, sizeof(Id));
-                memcpy(p->name, asked->sets, sizeof(Id));
+                p = ADD(&a->properties[bucket_of(f->of)]);
+                memcpy(p->of, f->of, sizeof(Id));
+                memcpy(p->name, f->name, sizeof(Id));
         }
         return p;
 }
 
-/* Commits come in the order of the calls, so what was asked before counts no more. */
-static void on_acked(ClientsAudit *a, const Asked *asked) {
-        if (*asked->sets) {
-                Property *p = property_of(a, asked);
+static bool may_be(const Property *p, const char *value) {
+        for (size_t i = 0; i < p->n_either; i++)
+                if (streq(p->either[i], value))
+                        return true;
+        return streq(p->value, value);
+}
 
-                memcpy(p->value, asked->value, sizeof(Id));
-                p->n_either = 0;
+/* Who clears the health of a PGPU sees it good; what fails later counts anew. */
+static void on_cleared(ClientsAudit *a, const char *pgpu, const char *when) {
+        Cleared *c = ADD(&a->cleared);
+
+        memcpy(c->pgpu, pgpu, sizeof(Id));
+        memcpy(c->when, when, sizeof(Id));
+}
+
+/* What ends with an asterisk stands for all entries that are known of a map or a set. */
+static bool is_entry_of(const Property *p, const Fact *all) {
+        return streq(p->of, all->of) && strncmp(p->name, all->name, strlen(all->name) - 1) == 0;
+}
+
+static void drop_entries(ClientsAudit *a, const Fact *all, bool surely) {
+        size_t k = bucket_of(all->of);
+
+        for (size_t i = 0; i < a->properties[k].n; i++) {
+                Property *p = &a->properties[k].items[i];
+
+                if (!is_entry_of(p, all))
+                        continue;
+                if (surely || p->n_either == EITHER_MAX) {
+                        (void) snprintf(p->value, sizeof(Id), "%s", surely ? "none" : "");
+                        p->n_either = 0;
+                } else
+                        memcpy(p->either[p->n_either++], "none", sizeof("none"));
         }
+}
+
+static bool is_all_entries(const Fact *f) {
+        return f->name[strlen(f->name) - 1] == '*';
+}
+
+/* Commits come in the order of the calls, so what was asked before counts no more. */
+static void keep_fact(ClientsAudit *a, const Fact *f, const char *when) {
+        Property *p;
+
+        if (streq(f->name, "Health")) {
+                on_cleared(a, f->of, when);
+                return;
+        }
+        if (is_all_entries(f)) {
+                drop_entries(a, f, /* surely= */ true);
+                return;
+        }
+        p = property_of(a, f);
+        memcpy(p->value, f->value, sizeof(Id));
+        p->n_either = 0;
+}
+
+static void doubt_fact(ClientsAudit *a, const Fact *f) {
+        Property *p;
+
+        if (is_all_entries(f))
+                drop_entries(a, f, /* surely= */ false);
+        if (streq(f->name, "Health") || is_all_entries(f))
+                return;
+        p = property_of(a, f);
+        if (p->n_either < EITHER_MAX)
+                memcpy(p->either[p->n_either++], f->value, sizeof(Id));
+        else
+                *p->value = '\0';
+}
+
+static void on_acked(ClientsAudit *a, const Asked *asked, const char *when) {
+        for (size_t i = 0; i < asked->n_facts; i++)
+                keep_fact(a, &asked->facts[i], when);
         for (size_t i = 0; i < a->keys.n; i++)
                 a->keys.items[i].acked |= *asked->key && streq(a->keys.items[i].key, asked->key);
 }
 
 static void on_unsure(ClientsAudit *a, const Asked *asked) {
-        if (*asked->sets) {
-                Property *p = property_of(a, asked);
-
-                if (p->n_either < EITHER_MAX)
-                        memcpy(p->either[p->n_either++], asked->value, sizeof(Id));
-                else
-                        *p->value = '\0';
-        }
+        for (size_t i = 0; i < asked->n_facts; i++)
+                doubt_fact(a, &asked->facts[i]);
         for (size_t i = 0; i < a->keys.n && *asked->key && !asked->again; i++)
                 if (streq(a->keys.items[i].key, asked->key) && !a->keys.items[i].acked) {
                         REMOVE(&a->keys, i);
@@ -112,20 +206,100 @@ static void on_unsure(ClientsAudit *a, const Asked *asked) {
                 }
 }
 
-static void on_model(ClientsAudit *a, const char *line) {
-        Id of, name, value;
-        Property *p = find_property(a, line_value(line, "of", of), line_value(line, "property", name));
-        bool found = false;
+static void read_property(ClientsAudit *a, const char *of, const char *name, const char *value) {
+        Property *p = find_property(a, of, name);
 
         if (!p)
                 return;
-        line_value(line, "value", value);
-        for (size_t i = 0; i < p->n_either; i++)
-                found |= streq(p->either[i], value);
-        if (*p->value && !streq(p->value, value) && !found)
+        p->seen = true;
+        if (*p->value && !may_be(p, value))
                 broken(a, "lost", "%s of %s was set to %s and is %s", p->name, p->of, p->value, value);
         memcpy(p->value, value, sizeof(Id));
         p->n_either = 0;
+}
+
+static void read_facts(const char *line, Fact facts[static FACTS_MAX], size_t *ret_n) {
+        size_t n = 0;
+
+        for (const char *at = strstr(line, " sets="); at && n < FACTS_MAX; at = strstr(at + 1, " sets=")) {
+                line_value(at, "sets", facts[n].name);
+                line_value(at, "of", facts[n].of);
+                line_value(at, "value", facts[n++].value);
+        }
+        *ret_n = n;
+}
+
+/* The object may be there, and the list that ends here does not have it. */
+static void miss_entry(ClientsAudit *a, Property *p) {
+        if (*p->value && !may_be(p, "none"))
+                broken(a, "lost", "%s of %s was set to %s, and is not there", p->name, p->of, p->value);
+        memcpy(p->value, "none", sizeof("none"));
+        p->n_either = 0;
+}
+
+/* What was made must be in the list that ends here. */
+static void check_listed(ClientsAudit *a) {
+        for (size_t k = 0; k < BUCKETS; k++)
+                for (size_t i = 0; i < a->properties[k].n; i++) {
+                        Property *p = &a->properties[k].items[i];
+
+                        if (streq(p->name, "is") && !p->seen && *p->value && !may_be(p, "gone"))
+                                broken(a, "lost", "%s was made, and is not there", p->of);
+                        if (strchr(p->name, '/') && !p->seen)
+                                miss_entry(a, p);
+                        if (streq(p->name, "is") && !p->seen) {
+                                memcpy(p->value, "gone", sizeof("gone"));
+                                p->n_either = 0;
+                        }
+                        p->seen = false;
+                }
+}
+
+static void on_model(ClientsAudit *a, const char *line) {
+        Fact facts[FACTS_MAX];
+        Id of, name, value;
+        size_t n;
+
+        line_word(line, 2, name);
+        if (streq(name, "texts-end"))
+                check_listed(a);
+        else if (streq(name, "type") || streq(name, "entry")) {
+                read_facts(line, facts, &n);
+                for (size_t i = 0; i < n; i++)
+                        read_property(a, facts[i].of, facts[i].name, facts[i].value);
+        } else if (streq(name, "text"))
+                read_property(a, line_value(line, "of", of), line_value(line, "property", name), line_value(line, "value", value));
+}
+
+/* Health */
+
+static void on_told(ClientsAudit *a, const char *line) {
+        Id pgpu, is;
+        Health *h = NULL;
+
+        if (!*line_value(line, "health", is))
+                return;
+        line_value(line, "pgpu", pgpu);
+        for (size_t i = 0; i < a->health.n && !h; i++)
+                if (streq(a->health.items[i].pgpu, pgpu))
+                        h = &a->health.items[i];
+        if (!h)
+                h = ADD(&a->health);
+        memcpy(h->pgpu, pgpu, sizeof(Id));
+        memcpy(h->is, is, sizeof(Id));
+}
+
+static void check_cleared(ClientsAudit *a, const char *now) {
+        for (size_t i = a->cleared.n; i-- > 0;) {
+                const Cleared *c = &a->cleared.items[i];
+
+                if (streq(c->when, now))
+                        continue;
+                for (size_t k = 0; k < a->health.n; k++)
+                        if (streq(a->health.items[k].pgpu, c->pgpu) && streq(a->health.items[k].is, "suspect"))
+                                broken(a, "lost", "the health of PGPU %s was cleared, and it is suspect", c->pgpu);
+                REMOVE(&a->cleared, i);
+        }
 }
 
 /* Keys */
@@ -155,84 +329,163 @@ static void on_key(ClientsAudit *a, const Asked *asked, const char *line) {
         memcpy(k->answer, answer, sizeof(Id));
 }
 
-static void on_gone(ClientsAudit *a, const char *line) {
-        Id word;
-        const char *id = strchr(line_word(line, 3, word), '=');
+/* What a client made goes when it is told to, or with what it belongs to; a reservation by itself (audit-holds.c). */
+static bool may_go(ClientsAudit *a, const char *class, const char *id) {
+        const Property *is = find_property(a, id, "is"), *whole;
 
-        for (size_t i = a->keys.n; id && i-- > 0;)
-                if (streq(a->keys.items[i].answer, id + 1))
+        whole = find_property(a, id, streq(class, "vgpu") ? "VM" : streq(class, "quota") ? "GPUGroup" : "");
+        if (!is || !*is->value || may_be(is, "gone") || streq(class, "reservation") || streq(class, "job"))
+                return true;
+        for (size_t i = 0; i < a->asked.n; i++)
+                for (size_t k = 0; k < a->asked.items[i].n_facts; k++) {
+                        const Fact *f = &a->asked.items[i].facts[k];
+
+                        if (streq(f->name, "is") && streq(f->value, "gone") && (streq(f->of, id) || (whole && streq(f->of, whole->value))))
+                                return true;
+                }
+        is = whole ? find_property(a, whole->value, "is") : NULL;
+        return is && may_be(is, "gone");
+}
+
+/* Whether the property says with what its object goes: a VGPU with its VM, a quota with its group. */
+static bool is_part(ClientsAudit *a, const Property *p) {
+        return streq(p->name, "VM") || (streq(p->name, "GPUGroup") && find_property(a, p->of, "is"));
+}
+
+/* Of it and of what refers to it nothing is expected. A VM's import may make another VGPU with its uuid. */
+static void forget_object(ClientsAudit *a, const char *class, const char *id) {
+        for (size_t k = 0; k < BUCKETS; k++)
+                for (size_t i = a->properties[k].n; i-- > 0;) {
+                        Property *p = &a->properties[k].items[i];
+
+                        if (streq(p->of, id) && streq(p->name, "is") && !streq(class, "vgpu")) {
+                                memcpy(p->value, "gone", sizeof("gone"));
+                                p->n_either = 0;
+                        } else if (streq(p->of, id) || (may_be(p, id) && !is_part(a, p)))
+                                REMOVE(&a->properties[k], i);
+                }
+}
+
+static void on_gone(ClientsAudit *a, const char *line) {
+        Id class;
+        char *id;
+
+        line_word(line, 3, class);
+        id = strchr(class, '=');
+        if (!id)
+                return;
+        *id++ = '\0';
+        /* Its row was spoilt, and a person removed that. */
+        if (!strstr(line, " row=spoilt") && !may_go(a, class, id))
+                broken(a, "lost", "the %s %s was made, and went by itself", class, id);
+        for (size_t i = a->keys.n; i-- > 0;)
+                if (streq(a->keys.items[i].answer, id))
                         REMOVE(&a->keys, i);
-        /* Another one may be made with its uuid. */
-        for (size_t i = a->properties.n; id && i-- > 0;)
-                if (streq(a->properties.items[i].of, id + 1))
-                        REMOVE(&a->properties, i);
+        forget_object(a, class, id);
 }
 
 /* Lines */
 
-/* What one call asked for: false, if nothing is known of it. */
-static bool on_outcome(ClientsAudit *a, const char *call, const char *what) {
-        bool found = false;
-
-        for (size_t i = a->asked.n; i-- > 0;) {
-                const Asked *asked = &a->asked.items[i];
-
-                if (!streq(asked->call, call))
-                        continue;
-                found = true;
-                if (streq(what, "acked"))
-                        on_acked(a, asked);
-                else if (streq(what, "failed"))
-                        on_unsure(a, asked);
-                REMOVE(&a->asked, i);
-        }
-        return found;
+static bool is_answer(const char *what) {
+        return streq(what, "acked") || streq(what, "failed") || streq(what, "refused") || startswith(what, "error=");
 }
 
-/* A call that changes several objects has a line for each: what follows, and then itself. */
+/* A host that could not store it may have stored it. */
+static bool is_unsure(const char *what, const char *line) {
+        Id code;
+
+        return streq(what, "failed") || (streq(what, "refused") && streq(line_value(line, "code", code), "StorageFailed"));
+}
+
+static void on_answer(ClientsAudit *a, const Asked *asked, const char *what, const char *line) {
+        Id when;
+
+        if (streq(what, "acked"))
+                on_acked(a, asked, line_word(line, 0, when));
+        else if (is_unsure(what, line))
+                on_unsure(a, asked);
+}
+
 static void on_client(ClientsAudit *a, const char *line) {
         Id call, what;
         Asked *asked;
 
         line_value(line, "call", call);
         line_word(line, 3, what);
-        if (!streq(what, "follows") && !strchr(what, '.') && on_outcome(a, call, what))
+        for (size_t i = 0; i < a->asked.n; i++) {
+                asked = &a->asked.items[i];
+                if (!streq(asked->call, call))
+                        continue;
+                on_answer(a, asked, what, line);
+                REMOVE(&a->asked, i);
+                return;
+        }
+        if (is_answer(what))
                 return;
         asked = ADD(&a->asked);
         memcpy(asked->call, call, sizeof(Id));
-        line_value(line, "sets", asked->sets);
-        line_value(line, "of", asked->of);
-        line_value(line, "value", asked->value);
+        read_facts(line, asked->facts, &asked->n_facts);
         line_value(line, "key", asked->key);
         asked->again = streq(line_value(line, "again", what), "yes");
         if (*asked->key)
                 on_key(a, asked, line);
 }
 
+/* What is known of places is not stored. */
 static void on_policyd_ends(ClientsAudit *a) {
         for (size_t i = 0; i < a->asked.n; i++)
                 on_unsure(a, &a->asked.items[i]);
-        a->asked.n = 0;
+        a->asked.n = a->cleared.n = a->health.n = 0;
 }
 
-/* All that was told since the copy, and nobody knows what that is. */
+static bool is_of_host(const char *of) {
+        return strchr(of, '/');
+}
+
+/* All that was told since the copy, and nobody knows what that is. What hosts store, they have. */
 static void on_restored(ClientsAudit *a) {
-        a->properties.n = a->keys.n = a->asked.n = 0;
+        for (size_t k = 0; k < BUCKETS; k++)
+                for (size_t i = a->properties[k].n; i-- > 0;)
+                        if (!is_of_host(a->properties[k].items[i].of))
+                                REMOVE(&a->properties[k], i);
+        a->keys.n = a->asked.n = 0;
+}
+
+/* The same of a host. */
+static void on_host_restored(ClientsAudit *a, const char *host) {
+        for (size_t k = 0; k < BUCKETS; k++)
+                for (size_t i = a->properties[k].n; i-- > 0;) {
+                        const char *rest = startswith(a->properties[k].items[i].of, host);
+
+                        if (rest && *rest == '/')
+                                REMOVE(&a->properties[k], i);
+                }
+}
+
+static void on_policyd(ClientsAudit *a, const char *what, const char *line) {
+        if (streq(what, "gone"))
+                on_gone(a, line);
+        else if (streq(what, "tells"))
+                on_told(a, line);
+        else if (streq(what, "ends"))
+                on_policyd_ends(a);
+        else if (streq(what, "restored"))
+                on_restored(a);
 }
 
 void clients_audit_line(ClientsAudit *a, const char *line) {
-        Id who, what;
+        Id when, who, what;
 
         line_word(line, 1, who);
         line_word(line, 2, what);
+        if (a->cleared.n > 0)
+                check_cleared(a, line_word(line, 0, when));
         if (streq(who, "client"))
                 on_client(a, line);
-        else if (streq(who, "policyd") && streq(what, "gone"))
-                on_gone(a, line);
-        else if (streq(who, "policyd") && streq(what, "ends"))
-                on_policyd_ends(a);
-        else if (streq(who, "policyd") && streq(what, "restored"))
-                on_restored(a);
-        else if (streq(who, "model") && streq(what, "text"))
+        else if (streq(who, "policyd"))
+                on_policyd(a, what, line);
+        else if (streq(who, "model"))
                 on_model(a, line);
+        else if (streq(what, "restored"))
+                on_host_restored(a, who);
 }

@@ -1,9 +1,10 @@
 #pragma once
 
 /*
- * The auditor of what clients were told: texts that were acknowledged, and idempotency keys
+ * The auditor of what clients were told: what calls promise (promises.h), and idempotency keys
  *
- *   lost       a text, a number or a switch that was acknowledged is not there, as List says it
+ *   lost       what was acknowledged does not read back, as List says it, or a host: a property, that something is there or gone,
+ *              which types are enabled. What a client made goes only when somebody ends it, or what it belongs to
  *   key        a call with a key that was used was carried out again, answered otherwise, or refused as another call
  */
 

@@ -7,10 +7,12 @@
 #include "tests/proof/audit-clients.h"
 #include "tests/proof/audit-line.h"
 #include "tests/proof/audit-masters.h"
+#include "tests/proof/audit-stored.h"
 #include "tests/proof/audit.h"
 
 #define GPUS_MAX 24
 #define PGPU_FULL 1048576
+#define JOB_KEPT 3600 /* seconds after its end */
 
 typedef struct Gpu {
         char pgpu[16], type[16];
@@ -44,8 +46,11 @@ typedef struct Vm {
 typedef struct Job {
         Id id;
         bool acked, listed;
-        bool unsure; /* its end may have been written, and told to nobody */
+        bool unsure;   /* a copy of the database was put back, which may not have it */
+        bool has_gone; /* it was kept as long as it must be */
         unsigned ended;
+        double ended_at, gone_at; /* seconds */
+        uint64_t ended_date, gone_date;
         Id state;
 } Job;
 
@@ -64,8 +69,10 @@ struct Audit {
         LIST(Vm) resized;  /* hosts whose types were given another size */
         bool disputed; /* an older copy of the database was put back, or another master commands */
         LIST(Vm) others;  /* that another pool started */
+        Id spoilt; /* when a row was, last */
         ClientsAudit *clients;
         MastersAudit *masters;
+        StoredAudit *stored;
 };
 
 static void say_broken(void *audit, const char *word, const char *sentence);
@@ -78,6 +85,7 @@ Audit *audit_new(FILE *file) {
         a->file = file;
         a->clients = clients_audit_new(say_broken, a);
         a->masters = masters_audit_new();
+        a->stored = stored_audit_new(say_broken, a);
         return a;
 }
 
@@ -87,6 +95,7 @@ Audit *audit_free(Audit *a) {
         free(a->pieces.items);
         clients_audit_free(a->clients);
         masters_audit_free(a->masters);
+        stored_audit_free(a->stored);
         free(a->others.items);
         free(a->resized.items);
         free(a->vms.items);
@@ -303,11 +312,6 @@ static void on_policyd_ends(Audit *a) {
         a->calls.n = 0;
 }
 
-static void doubt_jobs(Audit *a) {
-        for (size_t i = 0; i < a->jobs.n; i++)
-                a->jobs.items[i].unsure |= a->jobs.items[i].ended == 0;
-}
-
 static void on_disputed(Audit *a) {
         a->disputed = true;
         for (size_t i = 0; i < a->pieces.n; i++)
@@ -327,25 +331,63 @@ static void on_restored(Audit *a) {
         }
 }
 
+static uint64_t date_of(const char *line) {
+        Id date;
+
+        return strtoull(line_value(line, "date", date), NULL, 10);
+}
+
+static void check_kept(Audit *a, const Job *j, double now, uint64_t date) {
+        if (j->acked && !j->unsure && now - j->ended_at < JOB_KEPT - 1 && date + 1000000 < j->ended_date + JOB_KEPT * UINT64_C(1000000))
+                broken(a, "lost", "job %s was acknowledged, and went before its hour", j->id);
+}
+
+/* When the hour is over, by policyd's clock; if that jumps, in the moment of its end, of which is told after that. */
+static void on_job_gone(Audit *a, const char *id, const char *line) {
+        Job *j = job_of(a, id);
+
+        j->has_gone = true;
+        j->unsure |= strstr(line, " row=spoilt") != NULL; /* and a person removed that */
+        j->gone_at = strtod(line, NULL);
+        j->gone_date = date_of(line);
+        if (j->ended > 0)
+                check_kept(a, j, j->gone_at, j->gone_date);
+}
+
+static void on_job_ended(Audit *a, const char *id, const char *line) {
+        Job *j = job_of(a, id);
+
+        if (++j->ended > 1)
+                broken(a, "job-twice", "job %s ended %u times", j->id, j->ended);
+        j->ended_at = strtod(line, NULL);
+        j->ended_date = date_of(line);
+        if (j->has_gone)
+                check_kept(a, j, j->gone_at, j->gone_date);
+}
+
+/* Its end was stored, and told to nobody; or it was, and the row of a job that is gone is deleted later. */
+static void on_job_has_ended(Audit *a, const char *id, const char *line) {
+        if (job_of(a, id)->ended == 0)
+                on_job_ended(a, id, line);
+}
+
 static void on_policyd(Audit *a, const char *line) {
         Id word, what;
-        Job *j;
 
         line_word(line, 2, word);
         line_word(line, 3, what);
         if (streq(word, "ends"))
                 on_policyd_ends(a);
-        if (streq(word, "ends") || streq(word, "rebuilt"))
-                doubt_jobs(a);
         if (streq(word, "restored"))
                 on_restored(a);
         if (streq(word, "cannot-read"))
                 broken(a, "unreadable", "policyd cannot read a host");
-        if (!startswith(word, "job=") || !streq(what, "ended"))
-                return;
-        j = job_of(a, word + strlen("job="));
-        if (++j->ended > 1)
-                broken(a, "job-twice", "job %s ended %u times", j->id, j->ended);
+        if (startswith(word, "job=") && streq(what, "ended"))
+                on_job_ended(a, word + strlen("job="), line);
+        if (startswith(what, "job=") && streq(word, "has-ended"))
+                on_job_has_ended(a, what + strlen("job="), line);
+        if (startswith(what, "job=") && streq(word, "gone"))
+                on_job_gone(a, what + strlen("job="), line);
 }
 
 /* The end, when everything is quiet */
@@ -380,7 +422,7 @@ static void check_vm(Audit *a, const Vm *vm) {
 static void check_job(Audit *a, const Job *j) {
         if (j->listed && (streq(j->state, "pending") || streq(j->state, "running")))
                 broken(a, "job-open", "job %s is %s", j->id, j->state);
-        if (j->acked && !j->listed && j->ended == 0 && !j->unsure)
+        if (j->acked && !j->unsure && !j->listed && (!j->has_gone || j->ended == 0))
                 broken(a, "lost", "job %s was acknowledged", j->id);
 }
 
@@ -436,15 +478,32 @@ static bool is_disputed(Audit *a, const char *what, const char *line) {
         return a->disputed && (streq(what, "found=capacity") || streq(what, "found=exclusive") || streq(what, "found=passthrough"));
 }
 
+/* What refers to a row that cannot be read is not read either, until a person has removed that row. It is away, not gone. */
+static bool is_away(Audit *a, const char *line) {
+        Id word, when;
+
+        if (!streq(line_word(line, 2, word), "gone"))
+                return false;
+        line_word(line, 0, when);
+        if (strstr(line, " row=spoilt")) {
+                memcpy(a->spoilt, when, sizeof(Id));
+                return false;
+        }
+        return streq(a->spoilt, when);
+}
+
 void audit_line(const char *line, void *audit) {
         Audit *a = audit;
         Id who, what, id, other;
 
         a->line = line;
+        if (is_away(a, line))
+                return;
         line_word(line, 1, who);
         line_word(line, 2, what);
         clients_audit_line(a->clients, line);
         masters_audit_line(a->masters, line);
+        stored_audit_line(a->stored, line);
         if (*line_value(line, "other-vm", other))
                 memcpy(ADD(&a->others)->id, other, sizeof(Id));
         if (streq(who, "mirror") || (streq(who, "reader") && !streq(what, "is-told")))

@@ -17,6 +17,7 @@
  *   reader         two ways to read the same say something else
  *   mirror         a mirror that follows the signals says something else than the pool
  *   lost, key      what clients were told (audit-clients.h)
+ *   lost, stays, epoch-fell   what lasts (audit-stored.h)
  *   expected       a script expected something else
  *   found=…        the checker of the product found it (docs/invariants.md)
  *   internal       a call failed for no reason that a client could have given

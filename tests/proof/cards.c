@@ -20,7 +20,7 @@ const CardType *card_type_of_file(const char *config_file) {
         return NULL;
 }
 
-static char *identifier(const CardType *t) {
+char *card_type_identifier(const CardType *t) {
         return host_type_identifier_nvidia(0x0ff2, &(uint16_t){0x1012}, t->vdev, t->vsubdev);
 }
 
@@ -33,7 +33,7 @@ static HostType make_type(const Machine *m, const CardType *t) {
 
         return (HostType){
                 .implementation = TYPE_NVIDIA,
-                .identifier = identifier(t),
+                .identifier = card_type_identifier(t),
                 .vendor_name = strdup("NVIDIA Corporation"),
                 .model_name = strdup(t->name),
                 .framebuffer_size = UINT64_C(0x10000000) * 8 / instances,
@@ -88,7 +88,7 @@ static Pgpu make_pgpu(const Machine *m, unsigned i) {
         if (m->cards[i].is_other)
                 make_other(&p);
         for (size_t k = 0; k < CARD_TYPES && !m->cards[i].is_other; k++) {
-                _cleanup_free_ char *id = identifier(&card_types[k]);
+                _cleanup_free_ char *id = card_type_identifier(&card_types[k]);
 
                 if (!m->lacks_type[k])
                         (void) idset_add(&p.supported, id);

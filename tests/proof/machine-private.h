@@ -210,6 +210,7 @@ typedef struct CardType {
 } CardType;
 #define CARD_TYPES 3
 extern const CardType card_types[CARD_TYPES];
+char *card_type_identifier(const CardType *t);
 const CardType *card_type_of_file(const char *config_file);
 uint32_t cards_instances(const Machine *m, const CardType *t);
 PciAddress cards_address(unsigned card);

@@ -2,6 +2,8 @@
  * The mirror
  */
 
+#include <inttypes.h>
+
 #include "common/base/strbuf.h"
 #include "policyd/pool/property.h"
 #include "tests/proof/mirror.h"
@@ -106,6 +108,8 @@ static void say_told(Mirror *m, const Object *o, const Property *p, const char *
                         *c = '-';
         if (o->class == CLASS_JOB && streq(p->name, "Stage"))
                 history_add(&m->world->history, "policyd tells job=%s stage=%s", UUID_TEXT(&o->id), strempty(word));
+        else if (o->class == CLASS_PGPU && streq(p->name, "Health"))
+                history_add(&m->world->history, "policyd tells pgpu=%s health=%s", UUID_TEXT(&o->id), value);
         else if (o->class == CLASS_HOST && streq(p->name, "MemoryFree"))
                 history_add(&m->world->history, "policyd tells %s=%s property=%s", object_class_to_string(o->class),
                         UUID_TEXT(&o->id), p->name);
@@ -162,8 +166,10 @@ static void update(Mirror *m, const Object *o) {
         }
 }
 
+/* Some go by the clock. */
 static void say_gone(Mirror *m, ObjectClass c, const Uuid *id) {
-        history_add(&m->world->history, "policyd gone %s=%s", object_class_to_string(c), UUID_TEXT(id));
+        history_add(&m->world->history, "policyd gone %s=%s date=%" PRIu64, object_class_to_string(c), UUID_TEXT(id),
+                loop_now(m->world->loop, LOOP_REALTIME));
 }
 
 static void on_changed(const Object *o, void *userdata) {
@@ -193,11 +199,33 @@ static void say_missing(Mirror *m, const Pool *pool) {
         }
 }
 
+static bool knows_end(const Mirror *m, const Object *job) {
+        const Entry *e = hashmap_get(m->entries[CLASS_JOB], &job->id);
+        const Property *p = class_properties(CLASS_JOB);
+
+        for (size_t i = 0; e && p[i].name; i++)
+                if (streq(p[i].name, "State"))
+                        return job_state_is_final(job_state_from_string(e->values[i]));
+        return false;
+}
+
+/* Jobs of which the end was stored, and told to nobody. */
+static void say_ended(Mirror *m, const Pool *pool) {
+        for (size_t i = 0; i < pool->objects[CLASS_JOB].n; i++) {
+                const Job *j = pool->objects[CLASS_JOB].items[i];
+
+                if (job_state_is_final(j->state) && !knows_end(m, &j->object))
+                        history_add(&m->world->history, "policyd has-ended job=%s date=%" PRIu64, UUID_TEXT(&j->object.id), j->end_time);
+        }
+}
+
 /* As GetManagedObjects shows it. */
 static void on_started(void *userdata) {
         Mirror *m = userdata;
         const Pool *pool = policy_pool(m->world->policy);
 
+        if (m->entries[CLASS_JOB])
+                say_ended(m, pool);
         say_missing(m, pool);
         forget_all(m);
         for (ObjectClass c = 0; c < _CLASS_MAX; c++)

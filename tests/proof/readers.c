@@ -9,7 +9,9 @@
 #include "policyd/pool/each.h"
 #include "policyd/pool/property.h"
 #include "protocol/import.h"
+#include "tests/proof/promises.h"
 #include "tests/proof/readers.h"
+#include "tests/proof/stranger.h"
 #include "tests/proof/texts.h"
 
 static void cannot_read(World *w, const char *what, const char *why) {
@@ -197,29 +199,86 @@ int read_list(World *w, Mirror *mirror, ObjectClass c, uint64_t dice, Refusal *r
         return list_class(w, c, refusal);
 }
 
-/* What clients gave */
+/* What clients gave: whatever some call promises (promises.h) */
 
-static void show_texts(World *w, const Object *o) {
-        static const char *const given[] = {"NameLabel", "NameDescription", "Owner", "Affinity", "VGPUsMax", "SizeMax",
-                "Enabled", "AllocationAlgorithm", "Placement", "ExtraArgs"};
+static const char *text_value(const Object *o, const Property *p, ModelValue ret) {
+        char buf[PROPERTY_TEXT_MAX], number[24];
 
-        for (size_t i = 0; i < ARRAY_SIZE(given); i++) {
-                const Property *p = property_find(o->class, given[i]);
-                char buf[PROPERTY_TEXT_MAX], number[24];
-                const char *text;
+        if (*p->signature == 's')
+                return promise_text(property_text(o, p, buf), ret);
+        if (*p->signature == 'b')
+                return promise_text(property_number(o, p) ? "true" : "false", ret);
+        (void) snprintf(number, sizeof(number), "%" PRIu64, property_number(o, p));
+        return promise_text(number, ret);
+}
 
-                if (!p)
+/* The only one, of a list. */
+static const char *object_value(const Object *o, const Property *p, ModelValue ret) {
+        char path[OBJECT_PATH_MAX];
+        Uuid id;
+
+        (void) snprintf(ret, sizeof(ModelValue), "none");
+        if (property_next_path(o, p, &(size_t){0}, path) && uuid_from_path_element(strrchr(path, '/') + 1, &id) >= 0)
+                (void) snprintf(ret, sizeof(ModelValue), "%s", UUID_TEXT(&id));
+        return ret;
+}
+
+static void show(World *w, const Object *o, const char *property, const char *value) {
+        history_add(&w->history, "model text of=%s property=%s value=%s", UUID_TEXT(&o->id), property, value);
+}
+
+static void show_entry(World *w, const Object *o, const Property *p, const char *key, const char *value) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        promise_add_entry(&b, p->name, key, UUID_TEXT(&o->id), value);
+        history_add(&w->history, "model entry%s", b.text);
+}
+
+static void show_entries(World *w, const Object *o, const Property *p) {
+        const char *const *texts = streq(p->signature, "as") ? property_texts(o, p) : NULL;
+        _cleanup_json_ struct json_object *map = streq(p->signature, "as") ? NULL : parse(w, p->name, property_map(o, p));
+
+        for (; texts && *texts; texts++)
+                show_entry(w, o, p, *texts, "");
+        if (!map)
+                return;
+        json_object_object_foreach(map, key, value) {
+                show_entry(w, o, p, key, json_object_get_string(value));
+        }
+}
+
+static bool has_entries(const Property *p) {
+        return streq(p->name, "OtherConfig") || streq(p->name, "Platform") || streq(p->name, "Tags");
+}
+
+static void show_object(World *w, const Object *o) {
+        ModelValue value;
+
+        show(w, o, "is", "there");
+        for (const Property *p = class_properties(o->class); p->name; p++) {
+                if (has_entries(p))
+                        show_entries(w, o, p);
+                if (!promises_name(p->name) || streq(p->name, "Health"))
                         continue;
-                if (*p->signature == 's')
-                        text = property_text(o, p, buf);
-                else if (*p->signature == 'b')
-                        text = property_number(o, p) ? "true" : "false";
-                else {
-                        (void) snprintf(number, sizeof(number), "%" PRIu64, property_number(o, p));
-                        text = number;
-                }
-                history_add(&w->history, "model text of=%s property=%s value=%016" PRIx64, UUID_TEXT(&o->id), given[i],
-                        text_hash(text));
+                if (strchr(p->signature, 'o'))
+                        show(w, o, p->name, object_value(o, p, value));
+                else
+                        show(w, o, p->name, text_value(o, p, value));
+        }
+        if (o->class == CLASS_VM)
+                show(w, o, "Config", promise_json(strempty(((const Vm *) o)->config), NULL, value));
+        if (o->class == CLASS_RESERVATION)
+                history_add(&w->history, "model reservation=%s remaining=%zu", UUID_TEXT(&o->id), ((const Reservation *) o)->holds.n);
+}
+
+/* What is enabled on a card, as policyd has it. */
+static void show_types(World *w, const Pgpu *g) {
+        for_each(const VgpuType, t, &g->supported) {
+                _cleanup_strbuf_ StrBuf b = {};
+
+                promise_add_type(&b, strrchr(g->host->address, '/') + 1, PCI_TEXT(&g->pci), g->device_id, t->identifier,
+                        ptr_array_contains(&g->enabled, t));
+                history_add(&w->history, "model type%s", b.text);
         }
 }
 
@@ -237,8 +296,13 @@ void read_all(World *w, Mirror *mirror) {
                 if (list_class(w, c, &refusal) < 0 || refusal.code != ERROR_NONE)
                         cannot_read(w, "List", object_class_to_string(c));
                 for_each(const Object, o, &policy_pool(w->policy)->objects[c])
-                        show_texts(w, o);
+                        show_object(w, o);
         }
+        for_each(const Pgpu, g, &policy_pool(w->policy)->objects[CLASS_PGPU])
+                show_types(w, g);
+        for (unsigned i = 0; i < w->n_machines; i++)
+                stranger_list(&w->machines[i]);
+        history_add(&w->history, "model texts-end");
         for_each(Vm, vm, &policy_pool(w->policy)->objects[CLASS_VM]) {
                 (void) read_export(w, vm);
                 (void) read_config(w, vm);

@@ -117,9 +117,10 @@ static void play_copy(Script *s, char *const *words, unsigned n) {
 }
 
 static void play_restore(Script *s, char *const *words, unsigned n) {
-        if (s->kept && !s->world->policy)
+        if (s->kept && !s->world->policy) {
                 sim_db_restore(s->world->db, s->kept);
-        else
+                history_add(&s->world->history, "policyd restored marked=0");
+        } else
                 script_broken(s, "there is no copy, or policyd runs");
 }
 

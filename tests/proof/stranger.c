@@ -8,6 +8,7 @@
 #include "hostd/service/claim.h"
 #include "hostd/service/vm-orders.h"
 #include "tests/proof/machine-private.h"
+#include "tests/proof/promise-line.h"
 #include "tests/proof/stranger.h"
 
 #define OTHER_POOL "0b000000-0000-4000-8000-000000000001"
@@ -86,32 +87,58 @@ static int claim(Machine *m, Hostd *h, uint64_t dice, uint64_t orders, Refusal *
         if (dice % 32 == 1)
                 epoch = UINT64_MAX;
         r = host_claim(h, OTHER_NAME, epoch, dice % 16 == 8 ? ODD_POOL : OTHER_POOL, OTHER_INSTANCE, orders, &held, refusal);
+        if (r == 0 && refusal->code == ERROR_NONE)
+                history_add(m->history, "%s claim epoch=%" PRIu64 " code=none by=stranger", m->name, epoch);
         if (r == 0 && refusal->code == ERROR_NONE && dice % 16 == 0)
                 start_at_once(m, h, dice);
         return r;
 }
 
-static int change_types(Hostd *h, EnablementChange change, uint64_t dice, Refusal *refusal) {
-        const char *wanted[CARD_TYPES + 2] = {};
-        size_t n = 0, n_pgpus;
-        const Pgpu *pgpus = host_get_pgpus(h, &n_pgpus);
-        PciAddress address;
+/* Which types, and what of them holds afterwards, to promises. */
+static void choose_types(const Pgpu *g, const Machine *m, EnablementChange change, uint64_t dice, const char **ret_wanted, StrBuf *promises) {
+        char device[8];
+        size_t n = 0;
 
-        if (n_pgpus == 0)
-                return 0;
-        address = pgpus[dice % n_pgpus].address;
-        for (size_t i = 0; i < CARD_TYPES; i++)
-                if (change != ENABLEMENT_SET ? i == dice / 8 % CARD_TYPES : (dice >> i & 7) != 0)
-                        wanted[n++] = card_types[i].name;
+        (void) snprintf(device, sizeof(device), "%04x", g->device_id);
+        for (size_t i = 0; i < CARD_TYPES; i++) {
+                _cleanup_free_ char *identifier = card_type_identifier(&card_types[i]);
+                bool wanted = change != ENABLEMENT_SET ? i == dice / 8 % CARD_TYPES : (dice >> i & 7) != 0;
+
+                if (wanted)
+                        ret_wanted[n++] = card_types[i].name;
+                if (wanted || change == ENABLEMENT_SET)
+                        promise_add_type(promises, m->name, PCI_TEXT(&g->address), device, identifier, change != ENABLEMENT_REMOVE && wanted);
+        }
+        if (change == ENABLEMENT_SET)
+                promise_add_type(promises, m->name, PCI_TEXT(&g->address), device, PASSTHROUGH_IDENTIFIER, false);
         if (dice % 16 == 0)
-                wanted[0] = "no such type";
-        return host_change_types(h, ":2.3", &address, change, wanted, refusal);
+                ret_wanted[0] = "no such type";
+}
+
+static int change_types(Machine *m, Hostd *h, EnablementChange change, uint64_t dice, const char *prefix, Refusal *refusal) {
+        const char *wanted[CARD_TYPES + 2] = {};
+        _cleanup_strbuf_ StrBuf promises = {};
+        PciAddress address = {};
+        size_t n_pgpus;
+        const Pgpu *pgpus = host_get_pgpus(h, &n_pgpus);
+
+        if (n_pgpus > 0) {
+                address = pgpus[dice % n_pgpus].address;
+                choose_types(&pgpus[dice % n_pgpus], m, change, dice, wanted, &promises);
+        }
+        history_add(m->history, "%s of=%s claim=%s%s", prefix, m->name, claim_of(h), strempty(promises.text));
+        return n_pgpus > 0 ? host_change_types(h, ":2.3", &address, change, wanted, refusal) : 0;
 }
 
 static int inventory(Hostd *h) {
         _cleanup_free_ char *text = NULL;
 
         return host_get_inventory(h, &text);
+}
+
+static int change_of(StrangerCall what) {
+        return what == STRANGER_SET_TYPES ? ENABLEMENT_SET : what == STRANGER_ADD_TYPE ? ENABLEMENT_ADD :
+                what == STRANGER_REMOVE_TYPE ? ENABLEMENT_REMOVE : _ENABLEMENT_CHANGE_INVALID;
 }
 
 int stranger_call(Machine *m, StrangerCall what, uint64_t dice, const char *prefix, Refusal *refusal) {
@@ -121,6 +148,8 @@ int stranger_call(Machine *m, StrangerCall what, uint64_t dice, const char *pref
                 return start(m, h, dice, prefix, refusal);
         if (h && what == STRANGER_STOP)
                 return stop(m, h, dice, prefix, refusal);
+        if (h && change_of(what) >= 0)
+                return change_types(m, h, change_of(what), dice, prefix, refusal);
         history_add(m->history, "%s of=%s claim=%s", prefix, m->name, h ? claim_of(h) : "none");
         if (!h)
                 return -ENOTCONN;
@@ -135,14 +164,11 @@ int stranger_call(Machine *m, StrangerCall what, uint64_t dice, const char *pref
                 return inventory(h);
         case STRANGER_RESCAN:
                 return host_rescan(h);
-        case STRANGER_SET_TYPES:
-                return change_types(h, ENABLEMENT_SET, dice, refusal);
-        case STRANGER_ADD_TYPE:
-                return change_types(h, ENABLEMENT_ADD, dice, refusal);
-        case STRANGER_REMOVE_TYPE:
-                return change_types(h, ENABLEMENT_REMOVE, dice, refusal);
         case STRANGER_START:
         case STRANGER_STOP:
+        case STRANGER_SET_TYPES:
+        case STRANGER_ADD_TYPE:
+        case STRANGER_REMOVE_TYPE:
                 break;
         }
         return 0;
@@ -154,4 +180,29 @@ void stranger_leave(Machine *m) {
 
         if (h && is_other(h))
                 (void) host_release(h, *host_get_claimer(h) ? OTHER_NAME : ":2.4", &refusal);
+}
+
+static void list_card(const Machine *m, const Pgpu *g) {
+        char device[8];
+
+        (void) snprintf(device, sizeof(device), "%04x", g->device_id);
+        for (char **t = g->supported; t && *t; t++) {
+                _cleanup_strbuf_ StrBuf b = {};
+
+                promise_add_type(&b, m->name, PCI_TEXT(&g->address), device, *t, pgpu_enables(g, *t));
+                history_add(m->history, "model type%s", b.text);
+        }
+}
+
+void stranger_list(Machine *m) {
+        const Hostd *h = m->inside->hostd;
+        const Pgpu *pgpus;
+        size_t n;
+
+        if (!h)
+                return;
+        pgpus = host_get_pgpus(h, &n);
+        for (size_t i = 0; i < n; i++)
+                list_card(m, &pgpus[i]);
+        history_add(m->history, "model claim-of=%s epoch=%" PRIu64, m->name, host_get_epoch(h));
 }

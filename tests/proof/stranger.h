@@ -24,3 +24,5 @@ typedef enum StrangerCall {
 int stranger_call(Machine *m, StrangerCall what, uint64_t dice, const char *prefix, Refusal *refusal);
 /* Another pool lets the machine go, if it has it. */
 void stranger_leave(Machine *m);
+/* What it shows to anybody, to the history: which types are enabled, and the epoch of its claim. */
+void stranger_list(Machine *m);

@@ -9,10 +9,9 @@
 #include "policyd/pool/property.h"
 #include "protocol/names.h"
 #include "protocol/xml.h"
+#include "tests/proof/promises.h"
 #include "tests/proof/readers.h"
 #include "tests/proof/stranger.h"
-#include "tests/proof/texts.h"
-#include "tests/proof/work-private.h"
 
 /* A use case: p, the objects of the call as o, second, third, its texts, its number, and refusal. */
 #define PERFORM(function, Type, ...)                                                                             \
@@ -45,13 +44,31 @@ PERFORM_MAKING(create_vm, Object, Vm, vms_create(p, text, &made, refusal))
 PERFORM_MAKING(import_vm, Object, Vm, vms_import(p, text, &made, refusal))
 PERFORM_MAKING(create_vgpu, Vm, Vgpu,
         vgpus_create(p, o, SECOND_OF(GpuGroup), THIRD_OF(VgpuType), *text ? text : NULL, other, &made, refusal))
-PERFORM_MAKING(reserve, GpuGroup, Reservation,
-        reservations_create(p, text, o, SECOND_OF(VgpuType), (uint32_t) (number % 7), number / 7 % 120, other, &made, refusal))
-PERFORM_MAKING(create_quota, GpuGroup, Quota,
-        quotas_create(p, text, o, number % 21, ONE_IN(2) ? QUOTA_UNLIMITED : number, &made, refusal))
-PERFORM_MAKING(create_vm_group, Object, VmGroup,
-        vm_groups_create(p, text, ONE_IN(2) ? other : NULL,
-                ONE_IN(3) ? NULL : placement_to_string((VmPlacement) (number % _VM_PLACEMENT_MAX)), &made, refusal))
+PERFORM(reserve, GpuGroup,
+        Reservation *made = NULL; int r;
+        uint64_t lasts = number / 7 % 120;
+        c->given[0] = number % 7;
+        strbuf_addf(&c->says, " count=%" PRIu64 " seconds=%" PRIu64 " date=%" PRIu64, c->given[0], lasts,
+                loop_now(c->world->loop, LOOP_REALTIME));
+        r = reservations_create(p, text, o, SECOND_OF(VgpuType), (uint32_t) c->given[0], lasts, other, &made, refusal);
+        c->made = made ? &made->object : NULL;
+        return r;)
+PERFORM(create_quota, GpuGroup,
+        Quota *made = NULL; int r;
+        c->given[0] = number % 21; c->given[1] = ONE_IN(2) ? QUOTA_UNLIMITED : number;
+        r = quotas_create(p, text, o, c->given[0], c->given[1], &made, refusal);
+        c->made = made ? &made->object : NULL;
+        return r;)
+PERFORM(create_vm_group, Object,
+        const char *placement = ONE_IN(3) ? NULL : placement_to_string((VmPlacement) (number % _VM_PLACEMENT_MAX));
+        VmGroup *made = NULL; ModelValue v; int r;
+        r = vm_groups_create(p, text, ONE_IN(2) ? other : NULL, placement, &made, refusal);
+        c->made = made ? &made->object : NULL;
+        if (made && ONE_IN(2))
+                promise_add(&c->says, "NameDescription", UUID_TEXT(&made->object.id), promise_text(other, v));
+        if (made && placement)
+                promise_add(&c->says, "Placement", UUID_TEXT(&made->object.id), promise_text(placement, v));
+        return r;)
 PERFORM(remove_row, Object, return policy_remove_row(p, text, refusal);)
 PERFORM_READING(check_failure, Host, hosts_check_failure(p, o, &answer))
 PERFORM(list, Object, return read_list(c->world, c->work->mirror, (ObjectClass) (number % _CLASS_MAX), number / 16, refusal);)
@@ -68,27 +85,21 @@ PERFORM(find, Object,
 /* Host */
 
 PERFORM(remove_host, Host, return hosts_remove(p, o, refusal);)
-PERFORM(enable_host, Host, return hosts_set_enabled(p, o, true, refusal);)
+PERFORM(enable_host, Host,
+        ModelValue v;
+        promise_add(&c->says, "Enabled", UUID_TEXT(&o->object.id), promise_text("true", v));
+        for_each(const Pgpu, g, &o->pgpus)
+                promise_add(&c->says, "Health", UUID_TEXT(&g->object.id), promise_text("true", v));
+        return hosts_set_enabled(p, o, true, refusal);)
 PERFORM(disable_host, Host, return hosts_set_enabled(p, o, false, refusal);)
 
-/* VMs with an affinity to the host's name are set too: a line of the history for each, of the same call. */
-static int name_host(Call *c) {
-        Host *h = (Host *) c->objects[0];
-        const char *name = c->arguments->texts[0];
-        const PtrArray *vms = &policy_pool(c->policy)->objects[CLASS_VM];
-        bool follows[vms->n + 1];
-        int r;
-
-        for (size_t i = 0; i < vms->n; i++)
-                follows[i] = streq(((const Vm *) vms->items[i])->affinity, h->name_label);
-        r = hosts_set_name_label(c->policy, h, name, &c->refusal);
-        for (size_t i = 0; i < vms->n && r >= 0 && c->refusal.code == ERROR_NONE; i++)
-                if (follows[i])
-                        history_add(&c->world->history, "client call=%" PRIu64 " follows sets=Affinity of=%s value=%016" PRIx64,
-                                c->id, UUID_TEXT(&((const Vm *) vms->items[i])->object.id), text_hash(name));
-        return r;
-}
-
+/* VMs with an affinity to the host's name are set too. */
+PERFORM(name_host, Host,
+        ModelValue v;
+        for_each(const Vm, vm, &policy_pool(p)->objects[CLASS_VM])
+                if (streq(vm->affinity, o->name_label))
+                        promise_add(&c->says, "Affinity", UUID_TEXT(&vm->object.id), promise_text(text, v));
+        return hosts_set_name_label(p, o, text, refusal);)
 PERFORM(reconnect, Host, return hosts_reconnect(p, o, refusal);)
 
 PERFORM(declare_dead, Host,
@@ -103,6 +114,12 @@ PERFORM(set_group, Pgpu, return pgpus_set_group(p, o, SECOND_OF(GpuGroup), refus
 PERFORM(clear_health, Pgpu, return pgpus_clear_health(p, o, refusal);)
 PERFORM(pgpu_capacity_of, Pgpu, (void) pgpu_capacity(o, SECOND_OF(VgpuType)); return 0;)
 
+static void say_type(Call *c, const VgpuType *t, bool enabled) {
+        const Pgpu *g = (Pgpu *) c->objects[0];
+
+        promise_add_type(&c->says, strrchr(g->host->address, '/') + 1, PCI_TEXT(&g->pci), g->device_id, t->identifier, enabled);
+}
+
 static int set_types(Call *c, VgpuType *const *types, size_t n) {
         void *later = call_later(c);
         int r;
@@ -114,26 +131,28 @@ static int set_types(Call *c, VgpuType *const *types, size_t n) {
         return r;
 }
 
-/* What is enabled now, with or without one type, as the bus does it. */
-static int change_types(Call *c, bool add) {
-        const Pgpu *g = (Pgpu *) c->objects[0];
-        VgpuType *types[32], *one = (VgpuType *) c->objects[1];
-        size_t n = 0;
+static int change_types(Call *c, bool enable) {
+        VgpuType *type = (VgpuType *) c->objects[1];
+        void *later = call_later(c);
+        int r;
 
-        for_each(VgpuType, t, &g->enabled)
-                if (t != one && n + 1 < ARRAY_SIZE(types))
-                        types[n++] = t;
-        if (add)
-                types[n++] = one;
-        return set_types(c, types, n);
+        say_type(c, type, enable);
+        r = pgpus_change_enabled(c->policy, (Pgpu *) c->objects[0], type, enable, call_answered, later, &c->refusal);
+        c->answers_itself = r >= 0 && c->refusal.code == ERROR_NONE;
+        if (!c->answers_itself)
+                free(later);
+        return r;
 }
 
 PERFORM(add_type, Pgpu, return change_types(c, true);)
 PERFORM(remove_type, Pgpu, return change_types(c, false);)
 PERFORM(
         set_some_types, Pgpu, VgpuType * types[32]; size_t n = 0; for_each(VgpuType, t, &o->supported) {
-                if (n < ARRAY_SIZE(types) && (number >> n & 7) != 0)
-                        types[n] = t, n++;
+                bool wanted = n < ARRAY_SIZE(types) && (number >> n & 7) != 0;
+
+                if (wanted)
+                        types[n++] = t;
+                say_type(c, t, wanted);
         } return set_types(c, types, n);)
 
 /* GPU group */
@@ -186,6 +205,10 @@ static int change_entries(Call *c, const char *property, bool replace) {
         const char *entry[] = {key, is_map ? value : NULL, NULL}, *none[] = {NULL}, *gone[] = {key, NULL};
         bool goes = c->arguments->number % 3 == 0;
 
+        if (replace)
+                promise_add_entry(&c->says, property, NULL, UUID_TEXT(&c->objects[0]->id), NULL);
+        if (!goes || !replace)
+                promise_add_entry(&c->says, property, key, UUID_TEXT(&c->objects[0]->id), goes ? NULL : is_map ? value : "");
         return objects_change_entries(c->policy, c->objects[0], property,
                 &(EntriesChange){.replace = replace, .set = goes ? none : entry, .remove = goes && !replace ? gone : none}, &c->refusal);
 }
@@ -204,8 +227,8 @@ PERFORM(set_extra_args, Vgpu, return vgpus_set_extra_args(p, o, text, refusal);)
 
 PERFORM(destroy_vgpu, Vgpu, return vgpus_destroy(p, o, refusal);)
 PERFORM(destroy_reservation, Reservation, return reservations_destroy(p, o, refusal);)
-PERFORM(set_vgpus_max, Quota, return quotas_set_limits(p, o, number, o->size_max, refusal);)
-PERFORM(set_size_max, Quota, return quotas_set_limits(p, o, o->vgpus_max, number, refusal);)
+PERFORM(set_vgpus_max, Quota, c->given[0] = number; return quotas_set_limits(p, o, number, o->size_max, refusal);)
+PERFORM(set_size_max, Quota, c->given[0] = number; return quotas_set_limits(p, o, o->vgpus_max, number, refusal);)
 PERFORM(destroy_quota, Quota, return quotas_destroy(p, o, refusal);)
 PERFORM(name_vm_group, VmGroup, return vm_groups_set_name_label(p, o, text, refusal);)
 PERFORM(describe_vm_group, VmGroup, return vm_groups_set_name_description(p, o, text, refusal);)
@@ -316,8 +339,8 @@ static void choose_found(Work *work, Arguments *a) {
 const Method work_methods[] = {
         MANAGER("AddHost", 1, "n", .perform = add_host, .choose = choose_address, .flags = METHOD_KEYED),
         MANAGER("CreateGPUGroup", 1, "nd", .perform = create_group, .flags = METHOD_KEYED),
-        MANAGER("CreateVM", 12, "xx", .perform = create_vm, .choose = choose_vm_record, .sets = "NameLabel", .flags = METHOD_KEYED),
-        MANAGER("ImportVM", 2, "xx", .perform = import_vm, .choose = choose_import, .sets = "NameLabel", .flags = METHOD_KEYED),
+        MANAGER("CreateVM", 12, "xx", .perform = create_vm, .choose = choose_vm_record, .flags = METHOD_KEYED),
+        MANAGER("ImportVM", 2, "xx", .perform = import_vm, .choose = choose_import, .flags = METHOD_KEYED),
         MANAGER("CreateVGPU", 14, "vgTxx", .perform = create_vgpu, .choose = choose_device, .flags = METHOD_KEYED),
         MANAGER("Reserve", 3, "gtno", .perform = reserve, .choose = choose_number, .flags = METHOD_KEYED),
         MANAGER("CreateQuota", 1, "Go", .perform = create_quota, .choose = choose_number, .flags = METHOD_KEYED),
@@ -332,15 +355,15 @@ const Method work_methods[] = {
         MANAGER("CheckHostFailure", 1, "h", .perform = check_failure, .flags = METHOD_READS),
         MANAGER("Backup", 0, "", .perform = NULL, .elsewhere = "scenario-backup"),
         OF(HOST, "Remove", 1, "h", .perform = remove_host),
-        OF(HOST, "Enable", 2, "h", .perform = enable_host, .sets = "Enabled=true"),
-        OF(HOST, "Disable", 1, "h", .perform = disable_host, .sets = "Enabled=false"),
+        OF(HOST, "Enable", 2, "h", .perform = enable_host),
+        OF(HOST, "Disable", 1, "h", .perform = disable_host),
         OF(HOST, "Reconnect", 2, "h", .perform = reconnect),
-        OF(HOST, "SetNameDescription", 1, "hd", .perform = describe_host, .sets = "NameDescription"),
+        OF(HOST, "SetNameDescription", 1, "hd", .perform = describe_host),
         OF(HOST, "SetOtherConfig", 1, "hnd", .perform = set_other_config, .choose = choose_number),
         OF(HOST, "ChangeOtherConfig", 1, "hnd", .perform = change_other_config, .choose = choose_number),
         OF(HOST, "SetTags", 1, "hn", .perform = set_tags, .choose = choose_number),
         OF(HOST, "ChangeTags", 1, "hn", .perform = change_tags, .choose = choose_number),
-        OF(HOST, "SetNameLabel", 1, "hn", .perform = name_host, .sets = "NameLabel"),
+        OF(HOST, "SetNameLabel", 1, "hn", .perform = name_host),
         OF(HOST, "DeclareDead", 6, "h", .perform = declare_dead, .choose = choose_dead),
         OF(PGPU, "SetGPUGroup", 1, "pG", .perform = set_group),
         OF(PGPU, "AddEnabledVGPUType", 2, "pt", .perform = add_type),
@@ -351,9 +374,9 @@ const Method work_methods[] = {
         OF(PGPU, "ChangeOtherConfig", 1, "pnd", .perform = change_other_config, .choose = choose_number),
         OF(PGPU, "GetRemainingCapacity", 1, "pt", .perform = pgpu_capacity_of, .flags = METHOD_READS),
         OF(GPU_GROUP, "Destroy", 1, "g", .perform = destroy_group),
-        OF(GPU_GROUP, "SetAllocationAlgorithm", 2, "gx", .perform = set_algorithm, .choose = choose_word, .sets = "AllocationAlgorithm"),
-        OF(GPU_GROUP, "SetNameLabel", 1, "gn", .perform = name_group, .sets = "NameLabel"),
-        OF(GPU_GROUP, "SetNameDescription", 1, "gd", .perform = describe_group, .sets = "NameDescription"),
+        OF(GPU_GROUP, "SetAllocationAlgorithm", 2, "gx", .perform = set_algorithm, .choose = choose_word),
+        OF(GPU_GROUP, "SetNameLabel", 1, "gn", .perform = name_group),
+        OF(GPU_GROUP, "SetNameDescription", 1, "gd", .perform = describe_group),
         OF(GPU_GROUP, "SetOtherConfig", 1, "gnd", .perform = set_other_config, .choose = choose_number),
         OF(GPU_GROUP, "ChangeOtherConfig", 1, "gnd", .perform = change_other_config, .choose = choose_number),
         OF(GPU_GROUP, "GetRemainingCapacity", 1, "gt", .perform = group_capacity_of, .flags = METHOD_READS),
@@ -370,11 +393,11 @@ const Method work_methods[] = {
         OF(VM, "Export", 1, "v", .perform = export, .flags = METHOD_READS),
         OF(VM, "GetConfig", 1, "v", .perform = get_config, .flags = METHOD_READS),
         OF(VM, "SetConfig", 2, "vx", .perform = set_config, .choose = choose_config),
-        OF(VM, "SetNameLabel", 2, "vn", .perform = name_vm, .sets = "NameLabel"),
-        OF(VM, "SetAffinity", 1, "vn", .perform = set_affinity, .choose = choose_found, .sets = "Affinity"),
-        OF(VM, "SetOwner", 2, "vo", .perform = set_owner, .sets = "Owner"),
+        OF(VM, "SetNameLabel", 2, "vn", .perform = name_vm),
+        OF(VM, "SetAffinity", 1, "vn", .perform = set_affinity, .choose = choose_found),
+        OF(VM, "SetOwner", 2, "vo", .perform = set_owner),
         OF(VM, "SetGroups", 2, "vM", .perform = set_groups, .choose = choose_number),
-        OF(VM, "SetNameDescription", 1, "vd", .perform = describe_vm, .sets = "NameDescription"),
+        OF(VM, "SetNameDescription", 1, "vd", .perform = describe_vm),
         OF(VM, "SetPlatform", 1, "vxx", .perform = set_platform, .choose = choose_platform),
         OF(VM, "ChangePlatform", 3, "vxx", .perform = change_platform, .choose = choose_platform),
         OF(VM, "SetOtherConfig", 1, "vnd", .perform = set_other_config, .choose = choose_number),
@@ -382,17 +405,17 @@ const Method work_methods[] = {
         OF(VM, "SetTags", 1, "vn", .perform = set_tags, .choose = choose_number),
         OF(VM, "ChangeTags", 1, "vn", .perform = change_tags, .choose = choose_number),
         OF(VM, "Destroy", 9, "v", .perform = destroy_vm),
-        OF(VGPU, "SetExtraArgs", 1, "un", .perform = set_extra_args, .sets = "ExtraArgs"),
+        OF(VGPU, "SetExtraArgs", 1, "un", .perform = set_extra_args),
         OF(VGPU, "SetOtherConfig", 1, "und", .perform = set_other_config, .choose = choose_number),
         OF(VGPU, "ChangeOtherConfig", 1, "und", .perform = change_other_config, .choose = choose_number),
         OF(VGPU, "Destroy", 3, "u", .perform = destroy_vgpu),
         OF(RESERVATION, "Destroy", 2, "r", .perform = destroy_reservation),
-        OF(QUOTA, "SetVGPUsMax", 1, "q", .perform = set_vgpus_max, .choose = choose_number, .sets = "VGPUsMax="),
-        OF(QUOTA, "SetSizeMax", 1, "q", .perform = set_size_max, .choose = choose_number, .sets = "SizeMax="),
+        OF(QUOTA, "SetVGPUsMax", 1, "q", .perform = set_vgpus_max, .choose = choose_number),
+        OF(QUOTA, "SetSizeMax", 1, "q", .perform = set_size_max, .choose = choose_number),
         OF(QUOTA, "Destroy", 1, "q", .perform = destroy_quota),
-        OF(VM_GROUP, "SetNameLabel", 1, "mn", .perform = name_vm_group, .sets = "NameLabel"),
-        OF(VM_GROUP, "SetNameDescription", 1, "md", .perform = describe_vm_group, .sets = "NameDescription"),
-        OF(VM_GROUP, "SetPlacement", 1, "mx", .perform = set_placement, .choose = choose_placement, .sets = "Placement"),
+        OF(VM_GROUP, "SetNameLabel", 1, "mn", .perform = name_vm_group),
+        OF(VM_GROUP, "SetNameDescription", 1, "md", .perform = describe_vm_group),
+        OF(VM_GROUP, "SetPlacement", 1, "mx", .perform = set_placement, .choose = choose_placement),
         OF(VM_GROUP, "Destroy", 1, "m", .perform = destroy_vm_group),
         OF(JOB, "Cancel", 8, "j", .perform = cancel),
         OF_HOSTD(MANAGER, "Claim", 1, STRANGER_CLAIM),

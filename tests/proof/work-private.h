@@ -4,6 +4,7 @@
  * Methods, and one call of one
  */
 
+#include "common/base/strbuf.h"
 #include "tests/proof/stranger.h"
 #include "tests/proof/work.h"
 
@@ -30,6 +31,8 @@ typedef struct Call {
         const Arguments *arguments;
         Object *objects[OBJECTS_MAX];
         const Object *made; /* what it made, if anything */
+        uint64_t given[2];  /* numbers that it gave */
+        StrBuf says;        /* what it promises itself (promises.h) */
         bool answers_itself; /* called(), on_answered() come from elsewhere */
         Refusal refusal;
 } Call;
@@ -45,7 +48,6 @@ struct Method {
         const char *takes;
         int (*perform)(Call *c);
         void (*choose)(Work *work, Arguments *a); /* the rest; NULL: nothing */
-        const char *sets;                         /* the property that holds the last text afterwards */
         const char *elsewhere;                    /* the test that calls it; here it is not called */
         unsigned flags;
         StrangerCall stranger; /* of hostd's interfaces */

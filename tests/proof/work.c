@@ -12,8 +12,8 @@
 #include "policyd/pool/property.h"
 #include "protocol/names.h"
 #include "protocol/xml.h"
+#include "tests/proof/promises.h"
 #include "tests/proof/texts.h"
-#include "tests/proof/work-private.h"
 
 #define KEPT_MAX 12
 
@@ -78,7 +78,7 @@ size_t work_check_methods(FILE *file) {
                 fprintf(file, "Of %zu methods that are called only %zu are documented.\n", work_n_methods(), n_documented);
                 n_missing++;
         }
-        return n_missing;
+        return n_missing + promises_check(file);
 }
 
 ObjectClass class_of_letter(char letter) {
@@ -150,6 +150,7 @@ static void finish(Call *c, int r) {
         else if (!c->answers_itself)
                 wait_for_commit(c->world, call_later(c));
         refusal_done(&c->refusal);
+        strbuf_done(&c->says);
 }
 
 void came_of(World *w, int r, Refusal *refusal) {
@@ -294,30 +295,6 @@ static int check_changeable(Call *c) {
 
 /* The line of the history */
 
-/* Words may be written in several ways. */
-static const char *as_shown(const char *sets, const char *value) {
-        if (streq(sets, "AllocationAlgorithm"))
-                return group_algorithm_to_string(group_algorithm_from_string(value)) ?: value;
-        if (streq(sets, "Placement"))
-                return placement_to_string(placement_from_string(value)) ?: value;
-        return value;
-}
-
-static void describe_value(Call *c, StrBuf *b) {
-        const char *sets = c->method->sets, *value = sets ? strchr(sets, '=') : NULL;
-        const Uuid *of = c->method->flags & METHOD_KEYED ? (c->made ? &c->made->id : NULL) : &c->arguments->objects[0];
-        char number[24];
-
-        if (!sets || !of)
-                return;
-        (void) snprintf(number, sizeof(number), "%" PRIu64, c->arguments->number);
-        if (!value)
-                value = as_shown(sets, c->arguments->texts[c->method->flags & METHOD_KEYED ? TEXTS_MAX - 1 : 0]);
-        else
-                value = value[1] ? value + 1 : number;
-        strbuf_addf(b, " sets=%.*s of=%s value=%016" PRIx64, (int) strcspn(sets, "="), sets, UUID_TEXT(of), text_hash(value));
-}
-
 static void describe(Call *c, const char *rest) {
         _cleanup_strbuf_ StrBuf b = {};
         size_t n = 0;
@@ -331,7 +308,7 @@ static void describe(Call *c, const char *rest) {
         }
         if (c->made)
                 strbuf_addf(&b, " %s=%s", object_class_to_string(c->made->class), UUID_TEXT(&c->made->id));
-        describe_value(c, &b);
+        promises_describe(c, &b);
         history_add(&c->world->history, "client call=%" PRIu64 " %s.%s%s%s", c->id, short_name(c->method->interface),
                 c->method->name, strempty(b.text), rest);
 }

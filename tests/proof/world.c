@@ -2,6 +2,7 @@
  * A pool in one process
  */
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "policyd/check/check.h"
@@ -31,8 +32,9 @@ static void on_job_removed(const Job *j, const char *result, void *userdata) {
         World *w = userdata;
 
         if (!w->crashing)
-                history_add(&w->history, "policyd job=%s ended operation=%s result=%s code=%s", UUID_TEXT(&j->object.id),
-                        j->operation, result, j->error ? error_code_word(j->error) : "none");
+                history_add(&w->history, "policyd job=%s ended operation=%s result=%s code=%s date=%" PRIu64,
+                        UUID_TEXT(&j->object.id), j->operation, result, j->error ? error_code_word(j->error) : "none",
+                        j->end_time);
 }
 
 static void on_rebuilt(void *userdata) {
