@@ -68,15 +68,13 @@ int machine_facts_read_bridges(const char *folder, char ***ret) {
         return 0;
 }
 
-/* The kernel writes blanks, and its own mark, as octal numbers. */
+/* The kernel writes blanks, and its own mark, as three octal digits. */
 static void unescape(char *text) {
         char *to = text;
 
         for (const char *from = text; *from; to++) {
-                unsigned value;
-
-                if (from[0] == '\\' && sscanf(from + 1, "%3o", &value) == 1 && value < 256) {
-                        *to = (char) value;
+                if (from[0] == '\\' && strspn(from + 1, "01234567") >= 3) {
+                        *to = (char) ((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0'));
                         from += 4;
                 } else
                         *to = *from++;
