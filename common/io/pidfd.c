@@ -18,7 +18,7 @@
 #define STAT_FIELD_START_TIME 22
 
 /* The command name (field 2) may hold blanks and parentheses; what follows its last ")" is regular. */
-static int parse_stat(char *text, char *ret_state, uint64_t *ret_start_time) {
+int process_stat_parse(char *text, char *ret_state, uint64_t *ret_start_time) {
         char *p = strrchr(text, ')'), *state = NULL, *save = NULL;
 
         if (!p)
@@ -54,7 +54,7 @@ static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_start_time) {
         if (r < 0)
                 return r;
 
-        return parse_stat(text, ret_state, ret_start_time);
+        return process_stat_parse(text, ret_state, ret_start_time);
 }
 
 int process_id_of(pid_t pid, ProcessId *ret) {

@@ -16,6 +16,9 @@ typedef struct ProcessId {
         uint64_t start_time;
 } ProcessId;
 
+/* Of the text of /proc/PID/stat, which is cut up: the state's letter, and the start time. -EBADMSG. */
+int process_stat_parse(char *text, char *ret_state, uint64_t *ret_start_time);
+
 int process_id_of(pid_t pid, ProcessId *ret);            /* -ESRCH */
 bool process_is_alive(const ProcessId *p);               /* a zombie is not alive */
 int process_open(const ProcessId *p);                    /* pidfd, or -ESRCH */

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 
+#include "common/io/pidfd.h"
 #include "hostd/core/nvidia-driver.h"
 #include "hostd/dm/readiness.h"
 #include "hostd/edge/machine-facts.h"
@@ -130,9 +131,20 @@ static void read_words(const char *text) {
                 (void) readiness_judge(form, text, text);
 }
 
+/* A process gives itself any name. */
+static void read_stat(const char *text) {
+        _cleanup_free_ char *copy = strdup(text);
+        uint64_t start_time;
+        char state = '\0';
+
+        if (!copy)
+                abort();
+        demand(process_stat_parse(copy, &state, &start_time) < 0 || state != '\0');
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static void (*const readers[])(const char *) = {read_run_record, read_dm_record, read_order, read_sim_host,
-                read_functions, read_lines, read_lists, read_sysfs, read_words};
+                read_functions, read_lines, read_lists, read_sysfs, read_words, read_stat};
         _cleanup_free_ char *text = size > 0 ? strndup((const char *) data + 1, size - 1) : NULL;
 
         if (text)
