@@ -456,13 +456,12 @@ static void on_model(Audit *a, const char *line) {
 
 /* What was started before counts with the size of today. */
 static bool is_resized(const Audit *a, const char *line) {
-        char name[ID_MAX + 2];
+        Id host;
 
-        for (size_t i = 0; i < a->resized.n; i++) {
-                (void) snprintf(name, sizeof(name), "'%s/", a->resized.items[i].id);
-                if (strstr(line, name))
+        line_value(line, "on", host);
+        for (size_t i = 0; i < a->resized.n; i++)
+                if (streq(a->resized.items[i].id, host))
                         return true;
-        }
         return false;
 }
 

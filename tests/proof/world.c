@@ -220,6 +220,13 @@ static const char *host_name(const Host *h) {
         return h ? strrchr(h->address, '/') + 1 : "none";
 }
 
+/* Of a PGPU: hosts are called something else now and then. */
+static const char *found_on(const World *w, const Finding *f) {
+        const Pgpu *g = f->class == CLASS_PGPU ? pool_get(policy_pool(w->policy), CLASS_PGPU, &f->object) : NULL;
+
+        return host_name(g ? g->host : NULL);
+}
+
 void world_check(World *w) {
         _cleanup_findings_ Findings f = {};
 
@@ -227,7 +234,8 @@ void world_check(World *w) {
                 abort();
         for (size_t i = 0; i < f.n; i++)
                 if (!w->rows_spoilt || !streq(f.items[i].invariant, "rows"))
-                        history_add(&w->history, "check found=%s of=%s %s", f.items[i].invariant, UUID_TEXT(&f.items[i].object), f.items[i].sentence);
+                        history_add(&w->history, "check found=%s of=%s on=%s %s", f.items[i].invariant, UUID_TEXT(&f.items[i].object),
+                                found_on(w, &f.items[i]), f.items[i].sentence);
 }
 
 void world_list(World *w) {
