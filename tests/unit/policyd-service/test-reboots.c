@@ -141,6 +141,27 @@ static void start_story(Story *s, World *w, FakeHost *h, bool force) {
         world_run(w);
 }
 
+/* The PGPU goes with the VM that ends there. */
+static void one_whose_card_vanished_says_so(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        const Host *host = world_host(w, "alpha");
+        Story s;
+
+        set_up(&s, w, h);
+        for (size_t i = 0; i < h->n_cards; i++)
+                h->cards[i].gone = streq(h->cards[i].pci, PCI_TEXT(&place(&s)->pci));
+        fake_inventory_changed(h);
+        world_run(w);
+        assert_int_equal(host->pgpus.n, 4);
+        assert_int_equal(reboot(&s, false), ERROR_NONE);
+        world_run(w);
+        assert_int_equal(host->pgpus.n, 3);
+        assert_null(place(&s));
+        assert_string_equal(world_vm_state(w, &s.vm), "halted");
+        assert_non_null(startswith(world_job_state(w, &s.job), "failed"));
+}
+
 static void a_hard_shutdown_takes_its_place(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
@@ -286,6 +307,7 @@ static void a_card_that_vanished_is_no_place(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_reboot_comes_through_whatever_happens),
+                cmocka_unit_test(one_whose_card_vanished_says_so),
                 cmocka_unit_test(a_hard_shutdown_takes_its_place),
                 cmocka_unit_test(a_forced_one_takes_the_place_of_one_that_waits),
                 cmocka_unit_test(one_that_is_cancelled_starts_nothing),
