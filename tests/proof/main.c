@@ -7,7 +7,9 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/base/parse.h"
 #include "common/daemon/log.h"
@@ -85,6 +87,23 @@ static void play(World *w, Work *work, Mirror *mirror, Coverage *coverage, Fault
         read_all(w, mirror);
 }
 
+/* Whoever reads of a process that died wants to know of which history. */
+
+static char dying_words[64];
+
+static void on_death(int signal) {
+        (void) !write(STDOUT_FILENO, dying_words, strlen(dying_words));
+        raise(signal); /* its own action is back */
+}
+
+static void watch_for_death(void) {
+        static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE};
+        const struct sigaction action = {.sa_handler = on_death, .sa_flags = (int) (SA_RESETHAND | SA_NODEFER)};
+
+        for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+                (void) sigaction(signals[i], &action, NULL);
+}
+
 /* One history; what it comes to. */
 static uint64_t prove(const Options *o, uint64_t seed, bool again, Totals *t) {
         Audit *audit = audit_new(again ? NULL : stdout);
@@ -97,6 +116,7 @@ static uint64_t prove(const Options *o, uint64_t seed, bool again, Totals *t) {
         Faults f = {.world = w};
         uint64_t hash;
 
+        (void) snprintf(dying_words, sizeof(dying_words), "seed %" PRIu64 ": the process died\n", seed);
         w->net.claimed = inventory_seen;
         w->net.claimed_userdata = w;
         if (o->script)
@@ -175,6 +195,7 @@ int main(int argc, char **argv) {
                                 "[--minutes N] [--print] [--twice] [--no-faults] [--require-all] [--script FILE]\n");
                 return 2;
         }
+        watch_for_death();
         log_setup("xenvgpu-prove", LOG_CRIT);
         if (work_check_methods(stderr) + coverage_check_page(stderr) > 0)
                 return 1;
