@@ -104,5 +104,5 @@ bool masters_lost_sight(const MastersAudit *a, const char *token) {
         for (size_t i = 0; o && i < a->hosts.n; i++)
                 if (streq(a->hosts.items[i].id, o->host))
                         return false;
-        return o && o->declared;
+        return o && (o->declared || streq(o->by, "other"));
 }

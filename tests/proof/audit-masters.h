@@ -24,5 +24,5 @@ void masters_audit_line(MastersAudit *a, const char *line);
 bool masters_were_blind(const MastersAudit *a, const char *host, const char *token, const char *other_host, const char *other_token);
 /* Of an order: its host was declared dead after it had taken it. */
 bool masters_declared_dead(const MastersAudit *a, const char *token);
-/* And the pool, as it was listed last, does not have that host any more. */
+/* Or another master gave it; and the pool, as it was listed last, does not have that host. */
 bool masters_lost_sight(const MastersAudit *a, const char *token);
