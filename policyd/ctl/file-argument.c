@@ -24,7 +24,7 @@ int file_argument_write(const char *argument, const char *text) {
         int r;
 
         if (isempty(argument) || streq(argument, "-")) {
-                puts(text);
+                printf("%s%s", text, *text && text[strlen(text) - 1] == '\n' ? "" : "\n");
                 return 0;
         }
         r = file_write_atomic(*argument == '@' ? argument + 1 : argument, text, strlen(text), 0644);

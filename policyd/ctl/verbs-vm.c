@@ -11,6 +11,7 @@
 #include "policyd/ctl/file-argument.h"
 #include "policyd/ctl/verbs.h"
 #include "policyd/ctl/vm-size.h"
+#include "policyd/ctl/xl-file.h"
 #include "protocol/names.h"
 #include "protocol/vm-record.h"
 
@@ -32,7 +33,7 @@ static int unreadable_config(const JsonReader *reader) {
         return unreadable("config", reader);
 }
 
-/* config=@FILE: libxl's JSON, or a whole VM record, which then gives owner and platform too. */
+/* config=@FILE: libxl's JSON, or a whole VM record, which then gives owner and platform too; or xl's own format. */
 static int read_config(Ctl *ctl, struct json_object **ret) {
         _cleanup_free_ char *text = NULL;
         _cleanup_json_ struct json_object *o = NULL;
@@ -43,6 +44,8 @@ static int read_config(Ctl *ctl, struct json_object **ret) {
         r = file_argument_read(ctl_arg(ctl, "config"), &text, &size);
         if (r != 0)
                 return r;
+        if (xl_file_looks_so(text))
+                return xl_file_read(text, size, ret);
         r = json_parse(&reader, text, size, &o);
         if (r == -EINVAL)
                 return unreadable_config(&reader);
@@ -123,6 +126,22 @@ static int build_record(Ctl *ctl, struct json_object **ret) {
         return 0;
 }
 
+/* A file of xl's has both, and they are the VM's where the command line says nothing else. */
+static int adopt_identity(struct json_object *record) {
+        struct json_object *c_info = answer_member(answer_member(record, "config"), "c_info");
+        const char *uuid = answer_text(c_info, "uuid"), *name = answer_text(c_info, "name");
+        int r = 0;
+
+        if (!*answer_text(record, "name_label"))
+                r = *name ? json_add_string(record, "name_label", name)
+                          : ctl_usage("vm-create needs name-label=, or a config that has a name");
+        if (r == 0 && *uuid && !*answer_text(record, "uuid"))
+                r = json_add_string(record, "uuid", uuid);
+        if (r == 0 && *uuid)
+                json_object_object_del(c_info, "uuid");
+        return r < 0 ? ctl_no_memory() : r;
+}
+
 static int create(Ctl *ctl, const char *method, const char *record) {
         _cleanup_json_ struct json_object *path = NULL;
         ClientOption options[2] = {};
@@ -139,6 +158,8 @@ static int vm_create(Ctl *ctl) {
         int r;
 
         r = build_record(ctl, &record);
+        if (r == 0)
+                r = adopt_identity(record);
         if (r != 0)
                 return r;
         text = json_to_text(record);
@@ -164,17 +185,31 @@ static int vm_import(Ctl *ctl) {
         return create(ctl, "ImportVM", text);
 }
 
+static int export_as_xl(Ctl *ctl, const char *text) {
+        _cleanup_json_ struct json_object *record = NULL;
+        JsonReader reader = {};
+
+        if (json_parse_cleaned(&reader, text, strlen(text), &record) < 0)
+                return unreadable("VM", &reader);
+        return xl_file_write(ctl_arg(ctl, "filename"), record);
+}
+
 static int vm_export(Ctl *ctl) {
         _cleanup_json_ struct json_object *record = NULL;
         _cleanup_free_ char *path = NULL;
+        const char *text;
+        bool as_xl;
         int r;
 
-        r = ctl_find_key(ctl, "uuid", "vm", &path);
+        r = ctl_flag(ctl, "xl", &as_xl);
+        if (r == 0)
+                r = ctl_find_key(ctl, "uuid", "vm", &path);
         if (r == 0)
                 r = ctl_call(ctl, path, POLICY_IFACE_VM, "Export", &record, "");
-        return r != 0 ? r
-                      : file_argument_write(
-                                ctl_arg(ctl, "filename"), strempty(json_object_get_string(record)));
+        if (r != 0)
+                return r;
+        text = strempty(json_object_get_string(record));
+        return as_xl ? export_as_xl(ctl, text) : file_argument_write(ctl_arg(ctl, "filename"), text);
 }
 
 static int print_config(FILE *out, const char *text, bool as_json) {
@@ -293,8 +328,8 @@ static int vm_memory_set(Ctl *ctl) {
 
 static const Verb verbs[] = {
         VERB_OWN("vm-create", vm_create,
-                "Makes a halted VM: memory=2GiB vcpus=2, or config=@FILE with libxl's JSON. Prints its uuid.",
-                ARG_KEY("name-label"), ARG_MAY("memory"), ARG_MAY("vcpus"), ARG_MAY("config"), ARG_MAY("owner"),
+                "Makes a halted VM: memory=2GiB vcpus=2, or config=@FILE with an xl.cfg or libxl's JSON. Prints its uuid.",
+                ARG_MAY("name-label"), ARG_MAY("memory"), ARG_MAY("vcpus"), ARG_MAY("config"), ARG_MAY("owner"),
                 ARG_MAY("affinity"), ARG_MAY(PLATFORM_PREFIX), ARG_IDEMPOTENCY_KEY),
         VERB_ON("vm-memory-set", "vm", vm_memory_set, NONE, "Gives a halted VM so much memory: memory=2GiB.", ARG_KEY("memory")),
         VERB_CALL("vm-destroy", "vm", "Destroy", NONE, "Ends a halted VM and its VGPUs."),
@@ -321,8 +356,8 @@ static const Verb verbs[] = {
         VERB_CALL("vm-group-destroy", "vm-group", "Destroy", NONE, "Ends a VM group; its VMs stay."),
         VERB_OWN("vm-import", vm_import, "Makes a VM from an export; filename=- reads standard input. Prints its uuid.",
                 ARG_KEY("filename"), ARG_IDEMPOTENCY_KEY),
-        VERB_ON("vm-export", "vm", vm_export, SHOW, "Writes a VM with its VGPUs to a file, or to standard output.",
-                ARG_MAY("filename")),
+        VERB_ON("vm-export", "vm", vm_export, SHOW, "Writes a VM with its VGPUs to a file, or to standard output; --xl writes its config as an xl.cfg.",
+                ARG_MAY("filename"), ARG_MAY("xl")),
         VERB_SHOW("vm-get-config", "vm", "GetConfig", print_config, "Prints a VM's libxl config as JSON."),
         VERB_ON("vm-set-config", "vm", vm_set_config, NONE, "Replaces a halted VM's libxl config by config=@FILE.",
                 ARG_KEY("config")),

@@ -208,7 +208,7 @@ static int adopt_name(VerbName v, Args *args) {
 
         for (size_t n = 0; (arg = verb_arg(v.verb, n)); n++)
                 for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-                        if (!arg->optional && streq(arg->key, words[i]) && !args_get(args, words[i]))
+                        if (streq(arg->key, words[i]) && !args_get(args, words[i]))
                                 return args_rename(args, words[1 - i], words[i]);
         return 0;
 }
