@@ -18,7 +18,7 @@
 /* Beside this program, installed or built. */
 static char *find_policyd(void) {
         static const char *const places[] = { "../libexec/xenvgpu/xenvgpu-policyd", "../xenvgpu-policyd" };
-        char self[PATH_MAX] = {}, *slash, *path;
+        char self[PATH_MAX] = {}, *slash, *path, *found;
 
         if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0 || !(slash = strrchr(self, '/')))
                 return NULL;
@@ -26,9 +26,10 @@ static char *find_policyd(void) {
         for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
                 if (asprintf(&path, "%s/%s", self, places[i]) < 0)
                         return NULL;
-                if (access(path, X_OK) == 0)
-                        return path;
+                found = access(path, X_OK) == 0 ? realpath(path, NULL) : NULL;
                 free(path);
+                if (found)
+                        return found;
         }
         return NULL;
 }

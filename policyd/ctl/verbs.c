@@ -170,6 +170,8 @@ static int say_unknown_key(const char *name, VerbName v, const Args *args, const
 
         if (why)
                 return ctl_say_not_here(key, why);
+        if (v.verb->keys == VERB_KEYS_OF_CLASS && !class && args_get(args, "class"))
+                return ctl_usage("class=%s is none; take one of those that `xenvgpu help` names", args_get(args, "class"));
         for (size_t i = 0; (arg = verb_arg(v.verb, i)); i++)
                 nearest_look(&nearest, key, arg->key);
         for (size_t i = 0; class && (f = class_field(class, i)); i++)
@@ -225,7 +227,8 @@ int verb_check(const char *name, VerbName v, Args *args) {
                         return say_unknown_key(name, v, args, args->args[i].key, strempty(keys));
         for (size_t n = 0; (arg = verb_arg(v.verb, n)); n++)
                 if (!arg->optional && isempty(args_get(args, arg->key)) && !(streq(arg->key, "uuid") && selects(v, args)))
-                        return ctl_usage("%s needs %s=; it takes: %s", name, arg->key, strempty(keys));
+                        return ctl_usage("%s needs %s=%s; it takes: %s", name, arg->key,
+                                v.verb->on && streq(arg->key, "uuid") ? ", or FIELD=value of what is meant" : "", strempty(keys));
         return 0;
 }
 

@@ -266,7 +266,9 @@ static int read_changes(Ctl *ctl, bool add, Changes *c) {
 
                 if (field.as_label || !is_list(field.field))
                         return not_changeable(ctl, field.field, how);
-                changes_add(c, field, is_entry && field.key ? field.key : given.items[i].value, given.items[i].value);
+                if (is_entry && !field.key)
+                        return ctl_usage("'%s' is a map: give %s:KEY=value", field.field->name, field.field->name);
+                changes_add(c, field, is_entry ? field.key : given.items[i].value, given.items[i].value);
         }
         return name ? read_named(ctl, named, add, c) : 0;
 }

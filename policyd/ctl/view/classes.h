@@ -25,7 +25,7 @@ typedef enum FieldKind {
         FIELD_LIMIT,      /* a number; the largest is "unlimited" */
         FIELD_PGPUS,      /* units of size as whole PGPUs: "1.5"; the largest number is "unlimited" */
         /* Those that xe has and policyd does not tell, made of what it tells: */
-        FIELD_FIXED,      /* always the text in .of */
+        FIELD_FIXED,      /* always what .of says: "true" or "false" */
         FIELD_IS,         /* whether the property is .of */
         FIELD_VIA,        /* .of of each object that the property refers to, each once */
         FIELD_REVERSE,    /* the objects of class .set_class whose property .of refers to this one */

@@ -75,9 +75,9 @@ static struct json_object *make_capacities(View *v, const ViewObject *o, const F
                 uint64_t size = object_number(type, "Size");
                 char number[24];
 
-                if (!type || size == 0)
+                if (!type)
                         continue;
-                snprintf(number, sizeof(number), "%" PRIu64, WHOLE_PGPU / size);
+                snprintf(number, sizeof(number), "%" PRIu64, size > 0 ? WHOLE_PGPU / size : 1); /* passthrough has none */
                 json_object_object_add(map, type->uuid, json_object_new_string(number));
         }
         return map;
@@ -129,7 +129,7 @@ static struct json_object *make_current(View *v, const ViewObject *o) {
 struct json_object *field_make(View *v, const ViewObject *o, const Field *f) {
         switch (f->kind) {
         case FIELD_FIXED:
-                return json_object_new_string(f->of);
+                return json_object_new_boolean(streq(f->of, "true"));
         case FIELD_IS:
                 return json_object_new_boolean(streq(object_text(o, f->property), f->of));
         case FIELD_VIA:
