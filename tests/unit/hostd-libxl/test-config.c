@@ -28,7 +28,7 @@ static _Alignas(16) char room[ROOM_SIZE];
 
 static const char order_start[] = "{\"version\":1,\"epoch\":1,\"token\":\"66666666-2222-4333-8444-555555555555\","
                                   "\"vm\":{\"uuid\":\"" VM "\",\"name_label\":\"guest\",\"owner\":\"\","
-                                  "\"affinity\":\"\",\"platform\":{},\"config\":";
+                                  "\"affinity\":\"\",\"platform\":{\"vgpu_vnc_enabled\":\"true\"},\"config\":";
 
 static const char hvm[] = "{\"c_info\":{\"type\":\"hvm\",\"name\":\"guest\",\"domid\":7},"
                           "\"b_info\":{\"max_vcpus\":2,\"max_memkb\":65536,\"target_memkb\":32768,"
@@ -73,6 +73,9 @@ static void every_domain_is_a_new_one_with_claimed_memory(void **state) {
         assert_int_equal(c.on_reboot, LIBXL_ACTION_ON_SHUTDOWN_RESTART);
         assert_int_equal(c.num_disks, 1);
         assert_int_equal(c.num_pcidevs, 0);
+        /* libxl writes these to the domain's folder platform. */
+        assert_string_equal(c.c_info.platformdata[0], "vgpu_vnc_enabled");
+        assert_string_equal(c.c_info.platformdata[1], "true");
         libxl_domain_config_dispose(&c);
 }
 
