@@ -7,8 +7,13 @@
 
 #include "policyd/bus/call/callers.h"
 #include "policyd/bus/call/error.h"
+#include "policyd/bus/call/size.h"
 
 #define CALLERS_MAX 4096
+#define CHECKS_MAX 64         /* calls that polkit is asked about at once */
+#define CHECKS_OF_USER_MAX 8
+#define PARKED_BEHIND_MAX 8   /* calls that wait behind one that polkit is asked about */
+#define CHECKED_BYTES_MAX (1 << 20)
 
 #define BUS_NAME "org.freedesktop.DBus"
 #define BUS_PATH "/org/freedesktop/DBus"
@@ -18,7 +23,29 @@ static void drop_calls(Caller *c, MessageList *l) {
         message_list_drop(l);
 }
 
+struct CallerCheck {
+        Caller *caller;
+        sd_bus_message *message;
+        sd_bus_slot *slot;
+        const char *action;
+        bool interactive; /* the user is being asked */
+        CallerDenied denied;
+        void *userdata;
+};
+
+static CallerCheck *check_free(CallerCheck *check) {
+        if (!check)
+                return NULL;
+        check->caller->n_waiting--;
+        check->caller->callers->n_checks--;
+        sd_bus_slot_unref(check->slot);
+        sd_bus_message_unref(check->message);
+        free(check);
+        return NULL;
+}
+
 static void drop_all_calls(Caller *c) {
+        c->check = check_free(c->check);
         if (c->queued.n > 0)
                 c->callers->left(c, c->callers->userdata);
         drop_calls(c, &c->parked);
@@ -222,6 +249,8 @@ static int park(Caller *c, sd_bus_message *m, sd_bus_error *error) {
         int r;
 
         r = caller_check_room(c, error);
+        if (r >= 0 && c->check && c->parked.n >= PARKED_BEHIND_MAX)
+                r = bus_error_set(error, ERROR_LIMIT_REACHED, "%zu calls of yours wait for polkit already.", c->parked.n);
         if (r >= 0)
                 r = message_list_add(&c->parked, m);
         if (r < 0)
@@ -242,11 +271,96 @@ int caller_identify(Caller *c, sd_bus_message *m, sd_bus_error *error) {
 int callers_keep_order(Callers *callers, sd_bus_message *m, sd_bus_error *error) {
         Caller *c = callers_find(callers, strempty(sd_bus_message_get_sender(m)));
 
-        if (!c || (c->parked.n == 0 && !c->returning))
+        if (!c || (c->parked.n == 0 && !c->returning && !c->check))
                 return 0;
         if (m != c->returning)
                 return park(c, m, error);
         c->returning = NULL;
+        return 0;
+}
+
+void callers_go_on(Callers *callers, sd_bus_message *m) {
+        Caller *c = callers_find(callers, strempty(sd_bus_message_get_sender(m)));
+
+        if (c && c->identified && !c->check)
+                return_next(c);
+}
+
+/* polkit */
+
+static int on_checked(sd_bus_message *reply, void *userdata, sd_bus_error *error);
+
+static int ask_polkit(CallerCheck *check, bool interactive) {
+        check->interactive = interactive;
+        check->slot = sd_bus_slot_unref(check->slot);
+        return polkit_ask(check->caller->bus, check->caller->name, check->action, interactive, on_checked, check, &check->slot);
+}
+
+static int on_checked(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+        CallerCheck *check = userdata;
+        Caller *c = check->caller;
+        PolkitAnswer answer = polkit_read(reply);
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = sd_bus_message_ref(check->message);
+        CallerDenied denied = check->denied;
+        void *denied_userdata = check->userdata;
+
+        if (answer == POLKIT_ASKS && !check->interactive && sd_bus_message_get_allow_interactive_authorization(m) > 0 &&
+                ask_polkit(check, /* interactive= */ true) >= 0)
+                return 0;
+        c->check = check_free(c->check);
+        if (answer == POLKIT_YES && sd_bus_enqueue_for_read(c->bus, m) >= 0) {
+                c->returning = c->allowed = m;
+                return 0;
+        }
+        denied(c, m, answer, denied_userdata);
         return_next(c);
         return 0;
+}
+
+static size_t count_checks(const Callers *callers, uint32_t uid) {
+        const Caller *c;
+        size_t n = 0;
+
+        TAILQ_FOREACH(c, &callers->by_age, age)
+                n += c->check && c->who.uid == uid;
+        return n;
+}
+
+/* What waits is memory that somebody takes whom nobody has allowed anything yet. */
+static int check_limits(Caller *c, sd_bus_message *m, sd_bus_error *error) {
+        size_t size;
+
+        if (c->callers->n_checks >= CHECKS_MAX || count_checks(c->callers, c->who.uid) >= CHECKS_OF_USER_MAX)
+                return bus_error_set(error, ERROR_LIMIT_REACHED,
+                        "polkit is asked about too many calls at once; try again later.");
+        if (bus_message_size(m, &size) < 0 || size > CHECKED_BYTES_MAX)
+                return bus_error_set(error, ERROR_LIMIT_REACHED,
+                        "A call that polkit is asked about has at most %d bytes.", CHECKED_BYTES_MAX);
+        return 0;
+}
+
+int caller_check(Caller *c, sd_bus_message *m, const char *action, CallerDenied denied, void *userdata, sd_bus_error *error) {
+        CallerCheck *check;
+        int r;
+
+        if (m == c->allowed) {
+                c->allowed = NULL;
+                return 0;
+        }
+        r = check_limits(c, m, error);
+        if (r < 0)
+                return r;
+        check = calloc(1, sizeof(*check));
+        if (!check)
+                return -ENOMEM;
+        *check = (CallerCheck){.caller = c, .message = sd_bus_message_ref(m), .action = action, .denied = denied, .userdata = userdata};
+        c->n_waiting++;
+        c->callers->n_checks++;
+        r = ask_polkit(check, /* interactive= */ false);
+        if (r < 0) {
+                check_free(check);
+                return r;
+        }
+        c->check = check;
+        return 1;
 }

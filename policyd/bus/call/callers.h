@@ -14,10 +14,15 @@
 
 #include "common/base/hashmap.h"
 #include "common/daemon/message-list.h"
+#include "policyd/bus/call/polkit.h"
 #include "policyd/bus/call/who.h"
 
 typedef struct Callers Callers;
 typedef struct Caller Caller;
+typedef struct CallerCheck CallerCheck;
+
+/* Says no: the reply for the caller. */
+typedef void (*CallerDenied)(Caller *c, sd_bus_message *m, PolkitAnswer answer, void *userdata);
 
 struct Caller {
         Callers *callers;
@@ -29,12 +34,15 @@ struct Caller {
         sd_bus_slot *ask_slot, *unit_slot;
         MessageList parked;        /* until it is known who asks */
         sd_bus_message *returning; /* the parked call that is received again next */
+        CallerCheck *check;        /* polkit is asked whether one of its calls may be done; meanwhile the rest is parked */
+        sd_bus_message *allowed;   /* that call, once polkit has said yes: it is returning */
         MessageList queued; /* until it is their turn: the queue's */
         TAILQ_ENTRY(Caller) turn, age;
 };
 
 struct Callers {
         uint64_t waiting_max; /* of one caller */
+        size_t n_checks;
         HashMap *by_name;
         sd_bus_slot *leaving;
         TAILQ_HEAD(, Caller) by_age; /* the oldest first */
@@ -56,6 +64,11 @@ void caller_settle(Caller *c); /* one of its calls no longer waits */
 int caller_identify(Caller *c, sd_bus_message *m, sd_bus_error *error);
 /* Before any other handling of a message: 1 where it waits behind parked calls of its caller. */
 int callers_keep_order(Callers *callers, sd_bus_message *m, sd_bus_error *error);
+/* After m was handled: the next of the parked calls is received. */
+void callers_go_on(Callers *callers, sd_bus_message *m);
+/* Of an identified caller. 0: polkit has said that m may be done. 1: it is asked; then m is received again, or denied() is called, which
+ * replies. How many are asked at once is limited, for each user and for all. */
+int caller_check(Caller *c, sd_bus_message *m, const char *action, CallerDenied denied, void *userdata, sd_bus_error *error);
 Caller *callers_find(const Callers *callers, const char *name); /* or NULL */
 
 /* Calls handler when a unique name has left the bus. */

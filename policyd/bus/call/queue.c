@@ -143,6 +143,10 @@ int queue_receive(Queue *q, sd_bus_message *m, sd_bus_error *error) {
         return 1;
 }
 
+bool queue_has_turn(const Queue *q, sd_bus_message *m) {
+        return m == q->turn_call;
+}
+
 bool queue_take_turn(Queue *q, sd_bus_message *m) {
         if (m != q->turn_call)
                 return false;

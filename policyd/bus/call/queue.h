@@ -31,6 +31,7 @@ void queue_done(Queue *q);
 /* 1: it waits and is received again. */
 int queue_receive(Queue *q, sd_bus_message *m, sd_bus_error *error);
 /* Whether it is this call's turn now. queue_go_on() gives the turn to the next call. */
+bool queue_has_turn(const Queue *q, sd_bus_message *m);
 bool queue_take_turn(Queue *q, sd_bus_message *m);
 void queue_go_on(Queue *q);
 void queue_hurry(Queue *q); /* gives the turn to a call that has waited too long */
