@@ -12,6 +12,8 @@
 
 const Setting policyd_settings[] = {
         {"bus", SETTING_STRING, FIELD(bus), "system", "address of the master's bus"},
+        {"group", SETTING_STRING, FIELD(group), "xenvgpu",
+                "group whose members may call everything; others are asked of polkit"},
         {"ssh", SETTING_STRING, FIELD(ssh), "ssh", "program that reaches hosts with ssh: addresses"},
         {"logins_max", SETTING_U64, FIELD(logins_max), "0",
                 "logins by ssh at a time; the others wait for their turn; 0: eight for each processor"},
@@ -113,5 +115,5 @@ void policyd_settings_apply(
         ret_link->retry_max_usec = MAX_OF(s->retry_max, ret_link->retry_min_usec);
         ret_link->ssh_program = s->ssh;
 
-        *ret_bus = (BusOptions){.address = s->bus, .requests_max = s->requests_max};
+        *ret_bus = (BusOptions){.address = s->bus, .requests_max = s->requests_max, .group = s->group};
 }

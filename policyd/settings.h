@@ -9,7 +9,7 @@
 #include "policyd/link/link.h"
 
 typedef struct PolicydSettings {
-        char *bus, *ssh;
+        char *bus, *ssh, *group;
         uint64_t logins_max;
         uint64_t connect_timeout, call_timeout, keepalive, retry_max, order_timeout, place_last; /* µs */
         uint64_t map_size, map_max;                                                  /* bytes */

@@ -70,6 +70,8 @@
         E(CONFIG_NOT_ALLOWED, "ConfigNotAllowed",                                                                     \
                 "The VM's config would run or open something on the host that its administrator has not allowed.")    \
         E(DOMAIN_FAILED, "DomainFailed", "The host could not build or keep the domain.")                              \
+        E(ACCESS_DENIED, "AccessDenied",                                                                              \
+                "Neither the group xenvgpu nor a rule of polkit lets the caller do this.")                            \
         E(OTHER_OPERATION_IN_PROGRESS, "OtherOperationInProgress", "Another operation on the object must end first.") \
         E(INTERNAL_ERROR, "InternalError", "A fault of xenvgpu itself; see its journal.")
 

@@ -16,6 +16,7 @@
 #include <systemd/sd-bus.h>
 
 #include "common/base/strbuf.h"
+#include "policyd/bus/access.h"
 #include "policyd/bus/bus.h"
 #include "policyd/bus/call/callers.h"
 #include "policyd/bus/call/error.h"
@@ -67,7 +68,8 @@ struct Bus {
         sd_bus *bus;
         Policy *policy;
         BusOptions options;
-        char *address;
+        char *address, *group;
+        uint32_t gid; /* of the group; UINT32_MAX: there is none */
         const BusClass *const *classes; /* by ObjectClass */
         const BusClass *manager;
         ShownClass shown[_CLASS_MAX];

@@ -5,6 +5,7 @@
  * with a fresh model is the simplest repair. Hosts and guests do not notice.
  */
 
+#include <grp.h>
 #include <stdio.h>
 
 #include "common/daemon/bus-open.h"
@@ -30,6 +31,13 @@ static Pool *pool_of(void *userdata) {
         return policy_pool(((Bus *) userdata)->policy);
 }
 
+/* Once, at start: it may ask a name service. */
+static uint32_t find_group(const char *name) {
+        const struct group *g = *name ? getgrnam(name) : NULL;
+
+        return g ? g->gr_gid : UINT32_MAX;
+}
+
 static void on_job_began(const Uuid *job, const char *who, void *userdata) {
         Bus *bus = userdata;
 
@@ -48,7 +56,9 @@ int bus_new(sd_event *event, const BusOptions *options, Bus **ret) {
         bus->classes = classes;
         bus->manager = &bus_class_manager;
         bus->address = strdup(strempty(options->address));
-        if (!bus->address || callers_init(&bus->callers, options->requests_max) < 0)
+        bus->group = strdup(strempty(options->group));
+        bus->gid = find_group(strempty(options->group));
+        if (!bus->address || !bus->group || callers_init(&bus->callers, options->requests_max) < 0)
                 return -ENOMEM;
         queue_init(&bus->queue, event, &bus->callers);
         bus->changes = (ChangeLog){.pool = pool_of, .began = on_job_began, .userdata = bus};
@@ -70,6 +80,7 @@ Bus *bus_free(Bus *bus) {
         bus_close(bus->bus);
         sd_event_unref(bus->event);
         free(bus->address);
+        free(bus->group);
         free(bus);
         return NULL;
 }

@@ -19,6 +19,7 @@ typedef struct Bus Bus;
 typedef struct BusOptions {
         const char *address;   /* of the master's bus; "" or "system": the system bus */
         uint64_t requests_max; /* of one caller, waiting for their reply */
+        const char *group;     /* whose members may call everything; "": there is none */
         void (*status)(void *userdata); /* passed on from the policy */
         void *userdata;
 } BusOptions;

@@ -15,6 +15,8 @@
 
 #define FIELDS_MAX 8
 #define MESSAGE_MAX 3000
+#define DENIED_USEC UINT64_C(10000000)
+#define DENIED_MAX 20 /* lines in that time, so that nobody fills the journal who may do nothing */
 
 struct ChangeNote {
         RequestNote note;
@@ -197,7 +199,7 @@ static char *method_of(sd_bus_message *m) {
         return text_printf("%s.%s", startswith(interface, POLICY_BUS_NAME ".") ?: interface, sd_bus_message_get_member(m));
 }
 
-int change_note_take(ChangeLog *log, Requests *requests, sd_bus_message *m, const Object *target) {
+static int note_new(ChangeLog *log, sd_bus_message *m, const Object *target, ChangeNote **ret) {
         _cleanup_(note_freep) ChangeNote *n = calloc(1, sizeof(*n));
         _cleanup_strbuf_ StrBuf of = {};
 
@@ -222,8 +224,18 @@ int change_note_take(ChangeLog *log, Requests *requests, sd_bus_message *m, cons
                         return -ENOMEM;
                 add_objects(n, target);
         }
-        request_set_note(requests, &take_ptr(n)->note);
+        *ret = take_ptr(n);
         return 0;
+}
+
+int change_note_take(ChangeLog *log, Requests *requests, sd_bus_message *m, const Object *target) {
+        ChangeNote *n;
+        int r;
+
+        r = note_new(log, m, target, &n);
+        if (r >= 0)
+                request_set_note(requests, &n->note);
+        return r;
 }
 
 void change_note_nothing(RequestNote *note) {
@@ -295,6 +307,28 @@ static void on_answered(RequestNote *note, ErrorCode code, const char *message) 
         else
                 set_error(n, error_code_word(code), message ?: error_code_meaning(code));
         hand_over(n);
+}
+
+static bool may_say_more(ChangeLog *log) {
+        struct timespec t = {};
+        uint64_t now;
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &t);
+        now = (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
+        if (log->denied_since == 0 || now - log->denied_since > DENIED_USEC) {
+                log->denied_since = now;
+                log->n_denied = 0;
+        }
+        return log->n_denied++ < DENIED_MAX;
+}
+
+void change_log_denied(ChangeLog *log, sd_bus_message *m, const char *sentence) {
+        ChangeNote *n;
+
+        if (!may_say_more(log) || note_new(log, m, /* target= */ NULL, &n) < 0)
+                return;
+        set_error(n, error_code_word(ERROR_ACCESS_DENIED), sentence);
+        finish(n);
 }
 
 void change_note_refused(RequestNote *note, const sd_bus_error *error) {

@@ -19,6 +19,8 @@ typedef struct ChangeNote ChangeNote;
 typedef struct ChangeLog {
         LIST_HEAD(, ChangeNote) waiting; /* for the unit of their caller; the newest first */
         Callers *callers;
+        uint64_t denied_since; /* monotonic µs */
+        unsigned n_denied;     /* lines of calls that were denied since then: they are limited */
         Pool *(*pool)(void *userdata);
         void (*began)(const Uuid *job, const char *who, void *userdata); /* more is known of who began it */
         void *userdata;
@@ -27,6 +29,9 @@ typedef struct ChangeLog {
 /* began, pool and userdata are set by its owner. */
 void change_log_init(ChangeLog *log, Callers *callers);
 void change_log_done(ChangeLog *log); /* writes what waits */
+
+/* A call that was refused before it was handled: its caller may not do it. */
+void change_log_denied(ChangeLog *log, sd_bus_message *m, const char *sentence);
 
 /* The request of the call that is being handled gets a note. target: the object that the method belongs to, NULL for the Manager. */
 int change_note_take(ChangeLog *log, Requests *requests, sd_bus_message *m, const Object *target_or_null);

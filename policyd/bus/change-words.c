@@ -66,10 +66,10 @@ static void add_text(const Property *p, const char *text, StrBuf *b) {
 
 static void add_time(uint64_t usec, StrBuf *b) {
         time_t seconds = (time_t) (usec / 1000000);
-        char date[32] = "";
+        char date[32] = "none";
         struct tm tm;
 
-        if (gmtime_r(&seconds, &tm))
+        if (usec > 0 && gmtime_r(&seconds, &tm))
                 (void) strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm);
         strbuf_add(b, date);
 }

@@ -98,15 +98,6 @@ static int check_changeable(Bus *bus, sd_bus_error *error) {
         return sentence ? bus_error_set(error, ERROR_STORAGE_FAILED, "%s", sentence) : -ENOMEM;
 }
 
-/* Who calls is known first. 1: the call waits for that. */
-static int identify(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
-        Caller *c;
-        int r;
-
-        r = caller_get(&bus->callers, m, &c, error);
-        return r < 0 ? r : caller_identify(c, m, error);
-}
-
 /* What sd-bus refuses itself, since it knows no such method of the object, has no handler here. */
 static int handle(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
         _cleanup_strbuf_ StrBuf caller = {};
@@ -150,20 +141,46 @@ static int change(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
         return r;
 }
 
-int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+/* polkit did not say yes. */
+static void on_denied(Caller *c, sd_bus_message *m, PolkitAnswer answer, void *userdata) {
+        const char *interface = sd_bus_message_get_interface(m), *member = strempty(sd_bus_message_get_member(m));
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_free_ char *sentence = NULL;
         Bus *bus = userdata;
+
+        sentence = access_refusal(&c->who, member, access_of(interface, member), answer, bus->group);
+        (void) bus_error_set(&error, ERROR_ACCESS_DENIED, "%s", strempty(sentence));
+        (void) sd_bus_reply_method_error(m, &error);
+        policy_count_refusal(bus->policy, ERROR_ACCESS_DENIED);
+        change_log_denied(&bus->changes, m, strempty(sentence));
+}
+
+/* Whether the caller may call this. 1: it waits, until it is known who asks, or what polkit says. A message without an interface may be
+ * for any of our methods. */
+static int admit(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
+        const char *interface = sd_bus_message_get_interface(m), *member = strempty(sd_bus_message_get_member(m));
+        Access access = !interface || class_of(bus, interface) ? access_of(interface, member) : ACCESS_EVERYBODY;
+        Caller *c;
+        int r;
+
+        if (access == ACCESS_EVERYBODY)
+                return 0;
+        r = caller_get(&bus->callers, m, &c, error);
+        if (r >= 0)
+                r = caller_identify(c, m, error);
+        if (r != 0 || access_is_free(&c->who, bus->gid))
+                return r;
+        return caller_check(c, m, access_action(access), on_denied, bus, error);
+}
+
+static int receive(Bus *bus, sd_bus_message *m, sd_bus_error *error) {
         bool has_turn;
         int r;
 
-        if (!sd_bus_message_is_method_call(m, NULL, NULL))
-                return 0;
         /* This comes first: the turn is used up whatever happens to the call, so that the next call gets its
          * turn. */
         has_turn = queue_take_turn(&bus->queue, m);
         queue_hurry(&bus->queue);
-        r = has_turn ? 0 : callers_keep_order(&bus->callers, m, error);
-        if (r != 0)
-                return r;
         r = object_check_path(bus, sd_bus_message_get_path(m), sd_bus_message_get_interface(m), error);
         if (r < 0) {
                 if (has_turn)
@@ -172,18 +189,16 @@ int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         }
         if (has_turn)
                 return answer_long(bus, m, error);
+        r = admit(bus, m, error);
+        if (r != 0)
+                return r;
         switch (kind_of(bus, m)) {
         case METHOD_CHANGES:
-                r = identify(bus, m, error);
-                if (r == 0)
-                        r = check_changeable(bus, error);
-                return r != 0 ? r : change(bus, m, error);
+                r = check_changeable(bus, error);
+                return r < 0 ? r : change(bus, m, error);
         case METHOD_TAKES_LONG:
                 return queue_receive(&bus->queue, m, error);
         case METHOD_READS_AND_CHANGES:
-                r = identify(bus, m, error);
-                if (r != 0)
-                        return r;
                 (void) policy_flush(bus->policy);
                 r = object_check_there(bus, sd_bus_message_get_path(m), error);
                 return r < 0 ? r : change(bus, m, error);
@@ -192,4 +207,20 @@ int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return check_properties(bus, m, error);
         }
         return 0;
+}
+
+int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        int r = 0;
+
+        if (!sd_bus_message_is_method_call(m, NULL, NULL))
+                return 0;
+        if (!queue_has_turn(&bus->queue, m)) {
+                r = callers_keep_order(&bus->callers, m, error);
+                if (r != 0)
+                        return r;
+        }
+        r = receive(bus, m, error);
+        callers_go_on(&bus->callers, m);
+        return r;
 }
