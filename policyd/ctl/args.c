@@ -141,6 +141,9 @@ int args_parse(int argc, char *const *argv, Args *ret, char **ret_error) {
                 r = refuse(ret_error, "--minimal and --json exclude each other");
         if (r < 0) {
                 args_done(&a);
+                *ret = (Args){};
+                for (size_t i = 1; i < (size_t) argc; i++)
+                        ret->json |= streq(argv[i], "--json");
                 return r;
         }
         *ret = a;
@@ -148,37 +151,49 @@ int args_parse(int argc, char *const *argv, Args *ret, char **ret_error) {
 }
 
 size_t edit_distance(const char *a, const char *b) {
-        size_t row[WORD_MAX + 1], n = strlen(b), diagonal, above;
+        size_t rows[3][WORD_MAX + 1], *before = rows[0], *above = rows[1], *row = rows[2], n = strlen(b);
 
         if (n > WORD_MAX)
                 return SIZE_MAX;
         for (size_t j = 0; j <= n; j++)
                 row[j] = j;
         for (size_t i = 0; a[i]; i++) {
-                diagonal = row[0];
+                size_t *spare = before;
+
+                before = above;
+                above = row;
+                row = spare;
                 row[0] = i + 1;
                 for (size_t j = 0; j < n; j++) {
-                        above = row[j + 1];
-                        row[j + 1] = MIN_OF(MIN_OF(above, row[j]) + 1, diagonal + (a[i] != b[j]));
-                        diagonal = above;
+                        row[j + 1] = MIN_OF(MIN_OF(above[j + 1], row[j]) + 1, above[j] + (a[i] != b[j]));
+                        if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j])
+                                row[j + 1] = MIN_OF(row[j + 1], before[j - 1] + 1);
                 }
         }
         return row[n];
 }
 
-static size_t distance_of_words(const char *a, const char *b) {
-        char lower[2][WORD_MAX + 1] = {};
+/* Whether name is one or several of the words of candidate, which stand between "-". */
+static bool is_part_of(const char *candidate, const char *name) {
+        size_t n = strlen(name);
 
-        for (size_t i = 0; i < WORD_MAX && a[i]; i++)
-                lower[0][i] = (char) tolower((unsigned char) a[i]);
-        for (size_t i = 0; i < WORD_MAX && b[i]; i++)
-                lower[1][i] = (char) tolower((unsigned char) b[i]);
-        return edit_distance(lower[0], lower[1]);
+        for (const char *p = candidate; n > 1 && (p = strstr(p, name)); p++)
+                if ((p == candidate || p[-1] == '-') && (p[n] == '-' || !p[n]))
+                        return true;
+        return false;
 }
 
 void nearest_look(Nearest *n, const char *name, const char *candidate) {
-        size_t d = distance_of_words(name, candidate), limit = MAX_OF(strlen(name) / 3, (size_t) 1);
+        char a[WORD_MAX + 1] = {}, b[WORD_MAX + 1] = {};
+        size_t d, limit = MAX_OF(strlen(name) / 3, (size_t) 1);
 
+        for (size_t i = 0; i < WORD_MAX && name[i]; i++)
+                a[i] = (char) tolower((unsigned char) name[i]);
+        for (size_t i = 0; i < WORD_MAX && candidate[i]; i++)
+                b[i] = (char) tolower((unsigned char) candidate[i]);
+        d = edit_distance(a, b);
+        if (is_part_of(b, a))
+                d = MIN_OF(d, limit);
         if (d > limit || (n->best && d >= n->distance))
                 return;
         *n = (Nearest){ .best = candidate, .distance = d };

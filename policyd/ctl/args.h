@@ -26,7 +26,7 @@ typedef struct Args {
         const char *host; /* NULL: this machine */
 } Args;
 
-/* 0; -EINVAL with a sentence in *ret_error (caller frees), or -ENOMEM. */
+/* 0; -EINVAL with a sentence in *ret_error (caller frees), or -ENOMEM: then *ret has nothing but whether --json was given. */
 int args_parse(int argc, char *const *argv, Args *ret, char **ret_error);
 void args_done(Args *a);
 
@@ -39,9 +39,9 @@ int args_rename(Args *a, const char *from, const char *to);
 /* Gives a key another value, or adds it. -ENOMEM, -E2BIG. */
 int args_set(Args *a, const char *key, const char *value);
 
-/* How many edits make one word of the other; for "did you mean". */
+/* How many edits make one word of the other, two letters that changed places being one; for "did you mean". */
 size_t edit_distance(const char *a, const char *b);
-/* The nearest word, if one is near at all; case does not count. Zero-initialised is ready for use. */
+/* The nearest word, if one is near at all, or has the name between its "-"; case does not count. Zero-initialised is ready for use. */
 typedef struct Nearest {
         const char *best;
         size_t distance;

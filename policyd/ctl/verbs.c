@@ -66,6 +66,7 @@ int verb_unknown(const char *name) {
         const char *why = verb_not_here(name);
         char best[3][64] = {}, text[64];
         size_t distance[3] = {SIZE_MAX, SIZE_MAX, SIZE_MAX}, limit = MAX_OF(strlen(name) / 2, (size_t) 2);
+        _cleanup_strbuf_ StrBuf b = {};
         VerbName v;
 
         if (why)
@@ -83,15 +84,14 @@ int verb_unknown(const char *name) {
                 memcpy(best[at], text, sizeof(text));
         }
 
-        fprintf(stderr, "xenvgpu: there is no verb '%s'", name);
         for (size_t i = 0; i < 3 && *best[i]; i++)
-                fprintf(stderr, "%s%s",
+                strbuf_addf(&b, "%s%s",
                         i == 0                    ? "; did you mean "
                         : i == 2 || !*best[i + 1] ? " or "
                                                   : ", ",
                         best[i]);
-        fputs(*best[0] ? "?\n" : "; `xenvgpu help` lists them\n", stderr);
-        return EXIT_USAGE;
+        strbuf_add(&b, b.len > 0 ? "?" : "; `xenvgpu help` lists them");
+        return ctl_usage("there is no verb '%s'%s", name, strempty(b.text));
 }
 
 /* The class whose fields are keys, or NULL. */
@@ -161,26 +161,42 @@ static void print_fields(FILE *out, VerbName v) {
         fputs(*separator ? "\n" : "none of this class\n", out);
 }
 
-static int say_unknown_key(const char *name, VerbName v, const Args *args, const char *key, const char *keys) {
-        const ClassInfo *class = class_of_keys(v, args);
-        const char *why = class ? field_not_here(class, key) : NULL;
+/* "; did you mean platform:vga=?", or "": of the keys, the fields, and the class, which may stand for uuid=. */
+static void suggest_key(StrBuf *b, VerbName v, const ClassInfo *class, const char *key) {
+        size_t n = strcspn(key, ":");
+        _cleanup_free_ char *name = strndup(key, n);
         Nearest nearest = {};
         const VerbArg *arg;
         const Field *f;
+
+        for (size_t i = 0; name && (arg = verb_arg(v.verb, i)); i++)
+                nearest_look(&nearest, name, arg->key);
+        for (size_t i = 0; name && class && (f = class_field(class, i)); i++)
+                nearest_look(&nearest, name, f->name);
+        if (name && class && verb_has_key(v.verb, "uuid"))
+                nearest_look(&nearest, name, class->name);
+        if (!nearest.best)
+                return;
+        strbuf_add(b, "; did you mean ");
+        strbuf_add_n(b, nearest.best, strcspn(nearest.best, ":"));
+        strbuf_addf(b, "%s=?", key[n] ? key + n : strchr(nearest.best, ':') ? ":KEY" : "");
+}
+
+static int say_unknown_key(const char *name, VerbName v, const Args *args, const char *key, const char *keys) {
+        const ClassInfo *class = class_of_keys(v, args);
+        const char *why = class ? field_not_here(class, key) : NULL;
+        _cleanup_strbuf_ StrBuf b = {};
 
         if (why)
                 return ctl_say_not_here(key, why);
         if (v.verb->keys == VERB_KEYS_OF_CLASS && !class && args_get(args, "class"))
                 return ctl_usage("class=%s is none; take one of those that `xenvgpu help` names", args_get(args, "class"));
-        for (size_t i = 0; (arg = verb_arg(v.verb, i)); i++)
-                nearest_look(&nearest, key, arg->key);
-        for (size_t i = 0; class && (f = class_field(class, i)); i++)
-                nearest_look(&nearest, key, f->name);
         if (streq(key, "multiple") && v.verb->keys == VERB_KEYS_FIELDS)
                 return ctl_usage("%s shows all that match, with and without --multiple", name);
-        ctl_usage("%s has no key '%s'%s%s%s takes: %s", name, key, nearest.best ? "; did you mean " : "",
-                strempty(nearest.best), nearest.best ? "=? It" : "; it", *keys ? keys : "no keys");
-        if (!nearest.best && v.class && class) {
+        suggest_key(&b, v, class, key);
+        ctl_usage("%s has no key '%s'%s%s takes: %s", name, key, strempty(b.text), b.len > 0 ? " It" : "; it",
+                *keys ? keys : "no keys");
+        if (b.len == 0 && v.class && class) {
                 fputs("fields: ", stderr);
                 print_fields(stderr, v);
         }

@@ -67,7 +67,10 @@ static void test_verbs(void **state) {
         assert_false(verb_find("vgpu_list", &v));
         for (size_t i = 0; verb_nth(i, name, &v); i++)
                 assert_true(v.verb->run || v.verb->method);
-        assert_true(edit_distance("vm-strat", "vm-start") == 2);
+        assert_true(edit_distance("vm-strat", "vm-start") == 1);
+        assert_true(edit_distance("hots", "host") == 1);
+        assert_true(edit_distance("abcd", "badc") == 2);
+        assert_true(edit_distance("ca", "abc") == 3);
         assert_true(edit_distance("", "abc") == 3);
 }
 
