@@ -78,12 +78,13 @@ uint64_t host_memory_available(const Host *h) {
 int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {
         uint64_t properties = 0;
         bool changed = h->iommu != facts->iommu || h->hvm != facts->hvm;
-        int boot_id, networks, storage, functions, keys = 0;
+        int hostname, boot_id, networks, storage, functions, keys = 0;
 
         properties |= (h->iommu != facts->iommu ? HOST_IOMMU : 0) | (h->hvm != facts->hvm ? HOST_HVM : 0);
         h->iommu = facts->iommu;
         h->hvm = facts->hvm;
         h->refuses_pcidevs = facts->refuses_pcidevs;
+        hostname = text_set(&h->hostname, strempty(facts->hostname));
         boot_id = text_set(&h->boot_id, facts->boot_id);
         networks = strv_set(&h->networks, (const char *const *) facts->networks);
         functions = strv_set(&h->functions, (const char *const *) facts->functions);
@@ -93,12 +94,13 @@ int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {
                 h->allowed_config_keys = strv_free(h->allowed_config_keys);
         storage = strv_set(&h->storage, (const char *const *) facts->storage);
 
+        properties |= hostname > 0 ? HOST_HOSTNAME : 0;
         properties |= boot_id > 0 ? HOST_BOOT_ID : 0;
         properties |= networks > 0 ? HOST_NETWORKS : 0;
         properties |= storage > 0 ? HOST_STORAGE : 0;
         if (properties || changed)
                 object_note(pool, &h->object, properties, /* store= */ true);
-        return boot_id < 0 || networks < 0 || storage < 0 || functions < 0 || keys < 0 ? -ENOMEM : 0;
+        return hostname < 0 || boot_id < 0 || networks < 0 || storage < 0 || functions < 0 || keys < 0 ? -ENOMEM : 0;
 }
 
 int pool_set_host_problems(Pool *pool, Host *h, const char *const *problems) {

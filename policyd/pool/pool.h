@@ -123,6 +123,7 @@ struct Host {
         bool heard;                 /* was online since policyd started: what it said is known; not stored */
         bool enabled;
         Uuid host_uuid;             /* null until it was first met */
+        char *hostname;             /* as it calls itself; "" until it was heard */
         char *boot_id;
         uint64_t memory_total, memory_free; /* bytes, as last reported */
         bool iommu, hvm;
@@ -445,7 +446,7 @@ void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free);
 /* What a host says of itself beside memory and cards; texts are copied, and lists end with NULL. On -ENOMEM some of it is
  * set, and the rest as it was. */
 typedef struct HostFacts {
-        const char *boot_id;
+        const char *hostname, *boot_id;
         char *const *networks, *const *storage;
         char *const *functions, *const *allowed_config_keys;
         bool iommu, hvm, refuses_pcidevs;

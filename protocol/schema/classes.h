@@ -55,6 +55,7 @@
         P(x, STATE_REASON, "StateReason", "s", CHANGES, TEXT, state_reason, NONE, "state-reason", VALUE)               \
         P(x, ENABLED, "Enabled", "b", CHANGES, BOOL, enabled, ROW("enabled"), "enabled", VALUE)                        \
         P(x, HOST_UUID, "HostUUID", "s", CHANGES, UUID, host_uuid, OPT("host_uuid"), "host-uuid", VALUE)               \
+        P(x, HOSTNAME, "Hostname", "s", CHANGES, TEXT, hostname, OPT("hostname"), "hostname", VALUE)                   \
         P(x, BOOT_ID, "BootID", "s", CHANGES, TEXT, boot_id, ROW("boot_id"), "boot-id", VALUE)                         \
         P(x, MEMORY_TOTAL, "MemoryTotal", "t", CHANGES, U64, memory_total, ROW("memory_total"), "memory-total", VALUE) \
         P(x, MEMORY_FREE, "MemoryFree", "t", CHANGES, U64, memory_free, ROW("memory_free"), "memory-free", VALUE)      \

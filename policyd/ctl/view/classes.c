@@ -55,6 +55,7 @@ static const Field host_fields[] = {
         SET_COLUMN(host, ENABLED, 'b', "Enable Disable"),
         COLUMN(host, ADDRESS),
         RO(host, HOST_UUID),
+        RO(host, HOSTNAME),
         RO(host, BOOT_ID),
         RO(host, MEMORY_TOTAL),
         RO(host, MEMORY_FREE),

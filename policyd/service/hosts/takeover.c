@@ -31,6 +31,7 @@ void takeover_mark_counted(Host *h, const Inventory *inventory) {
 
 static int update_facts(Hosts *hs, Host *h, const Inventory *inventory) {
         const HostFacts facts = {
+                .hostname = inventory->hostname,
                 .boot_id = inventory->boot_id,
                 .networks = inventory->networks,
                 .functions = inventory->functions,
