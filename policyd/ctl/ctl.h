@@ -17,6 +17,7 @@ enum {
         EXIT_REFUSED = 1,
         EXIT_USAGE = 2,
         EXIT_UNREACHABLE = 3,
+        EXIT_INTERRUPTED = 130, /* as a shell has it of SIGINT */
 };
 
 typedef struct Verb Verb;

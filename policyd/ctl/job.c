@@ -6,9 +6,12 @@
  */
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "common/base/text.h"
 #include "common/json/json-get.h"
 #include "policyd/ctl/ctl.h"
 #include "protocol/names.h"
@@ -101,6 +104,33 @@ static int policyd_went(const char *path) {
         return EXIT_UNREACHABLE;
 }
 
+/*
+ * Ctrl-C ends the waiting and not the job, so that is said. libdbus waits on after a signal; so the handler writes what was made
+ * before, and ends the process.
+ */
+static char interrupted[256];
+
+static void on_interrupt(int signal) {
+        if (write(STDERR_FILENO, interrupted, strlen(interrupted)) < 0)
+                _exit(EXIT_INTERRUPTED);
+        _exit(EXIT_INTERRUPTED);
+}
+
+static void prepare_for_interrupt(const Ctl *ctl, const char *path) {
+        struct sigaction action = {.sa_handler = on_interrupt}, old;
+        char uuid[37];
+
+        /* A shell lets what runs behind it ignore Ctrl-C. */
+        if (sigaction(SIGINT, NULL, &old) < 0 || old.sa_handler == SIG_IGN)
+                return;
+
+        path_to_uuid(path, uuid);
+        text_format(interrupted, sizeof(interrupted),
+                "%sThe job goes on. To see it: xenvgpu job-wait uuid=%s; to cancel it: xenvgpu job-cancel uuid=%s\n",
+                ctl->err_is_terminal ? "\r\033[K" : "", uuid, uuid);
+        (void) sigaction(SIGINT, &action, NULL);
+}
+
 /* Until a signal concerns our job. 0, or the exit status. */
 static int wait_for_change(Ctl *ctl, const char *path) {
         for (;;) {
@@ -123,6 +153,8 @@ static int wait_for_change(Ctl *ctl, const char *path) {
 
 int job_wait(Ctl *ctl, const char *path) {
         int r;
+
+        prepare_for_interrupt(ctl, path);
 
         for (;;) {
                 const ViewObject *job;
