@@ -73,6 +73,8 @@
         E(ACCESS_DENIED, "AccessDenied",                                                                              \
                 "Neither the group xenvgpu nor a rule of polkit lets the caller do this.")                            \
         E(OTHER_OPERATION_IN_PROGRESS, "OtherOperationInProgress", "Another operation on the object must end first.") \
+        E(VM_HAS_VGPU, "VMHasVGPU", "The VM has a VGPU, whose state cannot be kept or moved.")                        \
+        E(VM_HAS_PCI_ATTACHED, "VMHasPCIAttached", "The VM has a PCI device of its host.")                            \
         E(INTERNAL_ERROR, "InternalError", "A fault of xenvgpu itself; see its journal.")
 
 #define ERROR_CODE(code, ...) ERROR_##code,

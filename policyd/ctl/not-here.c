@@ -14,16 +14,12 @@ static const struct {
         { "vm-uninstall", "It would delete the VM's disks, and xenvgpu leaves disks to you. Use vm-shutdown and vm-destroy, then delete "
                           "the files." },
         { "vm-cpu-list", "CPUs are not handed out one by one. Use vm-param-get param-name=VCPUs-max, and xl vcpu-list on the host." },
-        { "vm-pause", "The pool does not pause guests. Use vm-shutdown, or xl pause on the host of one without a VGPU." },
         { "vm-unpause", "The pool does not pause guests, so there is none to go on. Use vm-start." },
-        { "vm-suspend", "The memory of a VGPU cannot be kept. Use vm-shutdown." },
         { "vm-resume", "No VM is suspended. Use vm-start." },
-        { "vm-migrate", "A VM with a VGPU does not move while it runs. Use vm-shutdown, then vm-start on=HOST." },
         { "vm-copy", "Use vm-export and vm-import for the VM's record, and your storage's copies for its disks." },
         { "vm-clone", "Disks are yours, so nothing is cloned. Use vm-copy for the VM's record, and your storage's copies for its disks." },
         { "vm-snapshot", "Disks are yours, and a VGPU's memory cannot be kept. Use vm-export for the VM's record, and your storage's "
                          "snapshots for its disks." },
-        { "vm-checkpoint", "The memory of a VGPU cannot be kept. Use vm-shutdown, and your storage's snapshots for the VM's disks." },
         { "vm-install", "There are no templates. Use vm-create with config=@FILE, or vm-import." },
         { "vm-vcpu-hotplug", "CPUs are not plugged while a guest runs. Use vm-param-set VCPUs-max= of a halted VM." },
         { "host-evacuate", "VMs with VGPUs cannot move while they run. Use host-disable, then vm-shutdown and vm-start of its VMs, one by "

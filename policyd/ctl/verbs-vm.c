@@ -10,6 +10,7 @@
 #include "policyd/ctl/explain.h"
 #include "policyd/ctl/file-argument.h"
 #include "policyd/ctl/verbs.h"
+#include "policyd/ctl/vm-live.h"
 #include "policyd/ctl/vm-size.h"
 #include "policyd/ctl/xl-file.h"
 #include "protocol/names.h"
@@ -344,6 +345,11 @@ static const Verb verbs[] = {
                 "Shuts a VM down and starts it on the same host and PGPUs, which nobody gets in between; force=true "
                 "does not ask the guest.",
                 ARG_FLAG("force", "force"), ARG_IDEMPOTENCY_KEY),
+        VERB_ON("vm-suspend", "vm", vm_refuse_live, NONE, "Refused with the reason: the state of a GPU cannot be kept."),
+        VERB_ON("vm-pause", "vm", vm_refuse_live, NONE, "Refused with the reason, as vm-suspend."),
+        VERB_ON("vm-migrate", "vm", vm_refuse_live, NONE, "Refused with the reason: a VM with a GPU does not move while it runs.",
+                ARG_MAY("host"), ARG_MAY("live")),
+        VERB_ON("vm-checkpoint", "vm", vm_refuse_live, NONE, "Refused with the reason, as vm-suspend.", ARG_MAY("new-name-label")),
         VERB_CALL("vm-ensure", "vm", "Ensure", JOB,
                 "Starts or stops a VM if state=running or state=halted is not so already; waits for it.", ARG_TEXT("state"),
                 ARG_FLAG("force", "force"), ARG_IDEMPOTENCY_KEY),

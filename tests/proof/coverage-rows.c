@@ -176,6 +176,8 @@ const char *coverage_error_elsewhere(ErrorCode code) {
                 [ERROR_VM_PCI_BUS_FULL] = "policyd-core-rules",
                 [ERROR_PGPU_NOT_COMPATIBLE_WITH_GPU_GROUP] = "policyd-core-xapi-cases",
                 [ERROR_PGPU_UNHEALTHY] = "policyd-core-places",
+                [ERROR_VM_HAS_VGPU] = "scenario-xe-forms",
+                [ERROR_VM_HAS_PCI_ATTACHED] = "scenario-reboot",
                 [ERROR_INTERNAL_ERROR] = "never: a fault of xenvgpu itself",
         };
 
