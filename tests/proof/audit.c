@@ -67,7 +67,8 @@ struct Audit {
         LIST(Job) jobs;
         LIST(Call) calls; /* without an answer */
         LIST(Vm) resized;  /* hosts whose types were given another size */
-        bool disputed; /* an older copy of the database was put back, or another master commands */
+        LIST(Vm) ordered;  /* hosts that took an order to start something since policyd's database was copied */
+        LIST(Vm) disputed; /* hosts on which something ran when an older copy of the database was put back, or that another master used */
         LIST(Vm) others;  /* that another pool started */
         Id spoilt; /* when a row was, last */
         ClientsAudit *clients;
@@ -98,6 +99,8 @@ Audit *audit_free(Audit *a) {
         stored_audit_free(a->stored);
         free(a->others.items);
         free(a->resized.items);
+        free(a->ordered.items);
+        free(a->disputed.items);
         free(a->vms.items);
         free(a->jobs.items);
         free(a->calls.items);
@@ -312,10 +315,36 @@ static void on_policyd_ends(Audit *a) {
         a->calls.n = 0;
 }
 
+static bool is_among(const Vm *hosts, size_t n, const char *host) {
+        for (size_t i = 0; i < n; i++)
+                if (streq(hosts[i].id, host))
+                        return true;
+        return false;
+}
+
+static void dispute_host(Audit *a, const char *host) {
+        if (!is_among(a->disputed.items, a->disputed.n, host))
+                memcpy(ADD(&a->disputed)->id, host, strlen(host) + 1);
+}
+
+static void on_taken(Audit *a, const char *host, const char *line) {
+        Id what, by;
+
+        if (!streq(line_value(line, "order", what), "start"))
+                return;
+        if (!streq(line_value(line, "by", by), "policyd"))
+                dispute_host(a, host);
+        if (!is_among(a->ordered.items, a->ordered.n, host))
+                memcpy(ADD(&a->ordered)->id, host, strlen(host) + 1);
+}
+
 static void on_disputed(Audit *a) {
-        a->disputed = true;
-        for (size_t i = 0; i < a->pieces.n; i++)
+        for (size_t i = 0; i < a->pieces.n; i++) {
                 (void) vm_of(a, a->pieces.items[i].vm);
+                dispute_host(a, a->pieces.items[i].host);
+        }
+        for (size_t i = 0; i < a->ordered.n; i++)
+                dispute_host(a, a->ordered.items[i].id);
         for (size_t i = 0; i < a->vms.n; i++)
                 a->vms.items[i].forgotten = true;
 }
@@ -378,6 +407,8 @@ static void on_policyd(Audit *a, const char *line) {
         line_word(line, 3, what);
         if (streq(word, "ends"))
                 on_policyd_ends(a);
+        if (streq(word, "copied"))
+                a->ordered.n = 0;
         if (streq(word, "restored"))
                 on_restored(a);
         if (streq(word, "cannot-read"))
@@ -458,23 +489,20 @@ static void on_model(Audit *a, const char *line) {
 static bool is_resized(const Audit *a, const char *line) {
         Id host;
 
-        line_value(line, "on", host);
-        for (size_t i = 0; i < a->resized.n; i++)
-                if (streq(a->resized.items[i].id, host))
-                        return true;
-        return false;
+        return is_among(a->resized.items, a->resized.n, line_value(line, "on", host));
 }
 
 /* An old copy, and who is not the only master, books and reserves what the hosts have given to others; the hosts' word is taken, and
- * a person ends one. What runs, on_piece() looks at. */
+ * a person ends one. Only where something ran that the copy may not know. What runs, on_piece() looks at. */
 static bool is_disputed(Audit *a, const char *what, const char *line) {
-        Id of;
+        Id of, on;
 
         if (*line_value(line, "of", of) && (vm_of(a, of)->split || vm_of(a, of)->declared) && (streq(what, "found=twice") || streq(what, "found=agree")))
                 return true;
         if (streq(what, "found=capacity") && is_resized(a, line))
                 return true;
-        return a->disputed && (streq(what, "found=capacity") || streq(what, "found=exclusive") || streq(what, "found=passthrough"));
+        return (streq(what, "found=capacity") || streq(what, "found=exclusive") || streq(what, "found=passthrough")) &&
+                is_among(a->disputed.items, a->disputed.n, line_value(line, "on", on));
 }
 
 /* What refers to a row that cannot be read is not read either, until a person has removed that row. It is away, not gone. */
@@ -521,6 +549,8 @@ void audit_line(const char *line, void *audit) {
                 broken(a, what, "the checker found it");
         else if (streq(what, "domain") || streq(what, "foreign") || streq(what, "qemu") || streq(what, "emulator"))
                 on_piece(a, who, what, line);
+        else if (streq(what, "takes"))
+                on_taken(a, who, line);
         else if (streq(what, "types"))
                 memcpy(ADD(&a->resized)->id, who, sizeof(Id));
         else if (streq(what, "event"))
