@@ -16,7 +16,6 @@ static const struct {
         { "vm-cpu-list", "CPUs are not handed out one by one. Use vm-param-get param-name=VCPUs-max, and xl vcpu-list on the host." },
         { "vm-unpause", "The pool does not pause guests, so there is none to go on. Use vm-start." },
         { "vm-resume", "No VM is suspended. Use vm-start." },
-        { "vm-copy", "Use vm-export and vm-import for the VM's record, and your storage's copies for its disks." },
         { "vm-clone", "Disks are yours, so nothing is cloned. Use vm-copy for the VM's record, and your storage's copies for its disks." },
         { "vm-snapshot", "Disks are yours, and a VGPU's memory cannot be kept. Use vm-export for the VM's record, and your storage's "
                          "snapshots for its disks." },

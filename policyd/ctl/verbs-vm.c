@@ -213,6 +213,110 @@ static int vm_export(Ctl *ctl) {
         return as_xl ? export_as_xl(ctl, text) : file_argument_write(ctl_arg(ctl, "filename"), text);
 }
 
+/*
+ * A copy: the record and the VGPUs under another name. Disks that the guest writes are not copied, since two VMs would
+ * destroy them; disks=keep says that somebody has seen to that. Network cards get addresses of their own.
+ */
+static size_t strip_for_copy(struct json_object *record, bool keep_disks) {
+        struct json_object *config = answer_member(record, "config"), *disks = answer_member(config, "disks"),
+                           *nics = answer_member(config, "nics");
+        size_t n_left_out = 0;
+
+        for (size_t i = answer_length(disks); !keep_disks && i-- > 0;)
+                if (answer_number(json_object_array_get_idx(disks, i), "readwrite") != 0) {
+                        json_object_array_del_idx(disks, i, 1);
+                        n_left_out++;
+                }
+        for (size_t i = 0; i < answer_length(nics); i++)
+                json_object_object_del(json_object_array_get_idx(nics, i), "mac");
+        json_object_object_del(answer_member(config, "c_info"), "uuid");
+        json_object_object_del(record, "uuid");
+        return n_left_out;
+}
+
+static bool is_exported(struct json_object *record, const ViewObject *vgpu) {
+        struct json_object *vgpus = answer_member(record, "vgpus");
+
+        for (size_t i = 0; i < answer_length(vgpus); i++)
+                if (streq(answer_text(json_object_array_get_idx(vgpus, i), "uuid"), vgpu->uuid))
+                        return true;
+        return false;
+}
+
+/* In their groups, which an import would only find by their types. Those of the platform form come with the record. */
+static int copy_vgpus(Ctl *ctl, const ViewObject *vm, struct json_object *record, const char *copy) {
+        const ViewObject *vgpu;
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && (vgpu = object_nth_ref(ctl->view, vm, "VGPUs", i)); i++) {
+                bool whole = streq(object_text(object_ref(ctl->view, vgpu, "Type"), "Implementation"), "passthrough");
+                const ClientOption options[] = {{ .name = "device", .type = 's', .text = object_text(vgpu, "Device") }, {}};
+
+                if (is_exported(record, vgpu))
+                        r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateVGPU", NULL, "oooV", copy,
+                                object_text(vgpu, "GPUGroup"), whole ? "/" : object_text(vgpu, "Type"), options);
+        }
+        return r;
+}
+
+static int copy_groups(Ctl *ctl, const ViewObject *vm, const char *copy) {
+        const ViewObject *group = object_nth_ref(ctl->view, vm, "Groups", 0);
+        const char *paths[] = {group ? group->path : NULL, NULL};
+
+        return group ? ctl_call(ctl, copy, POLICY_IFACE_VM, "SetGroups", NULL, "O", paths) : 0;
+}
+
+static int make_copy(Ctl *ctl, const ViewObject *vm, struct json_object *record) {
+        _cleanup_json_ struct json_object *path = NULL;
+        const ClientOption options[] = {{}};
+        _cleanup_free_ char *text = json_to_text(record);
+        const char *copy;
+        int r;
+
+        if (!text)
+                return ctl_no_memory();
+        r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateVM", &path, "sV", text, options);
+        if (r != 0)
+                return r;
+        copy = strempty(json_object_get_string(path));
+        r = copy_vgpus(ctl, vm, record, copy);
+        r = r ?: copy_groups(ctl, vm, copy);
+        if (r == 0)
+                return ctl_print_created(ctl, path);
+        /* All of it or nothing. */
+        (void) ctl_call(ctl, copy, POLICY_IFACE_VM, "Destroy", NULL, "");
+        return r;
+}
+
+static int vm_copy(Ctl *ctl) {
+        _cleanup_json_ struct json_object *text = NULL, *record = NULL;
+        const char *disks = ctl_arg(ctl, "disks") ?: "none";
+        _cleanup_free_ char *path = NULL;
+        JsonReader reader = {};
+        size_t n_left_out;
+        int r;
+
+        if (!streq(disks, "none") && !streq(disks, "keep"))
+                return ctl_usage("disks=%s is neither none nor keep", disks);
+        r = ctl_find_key(ctl, "uuid", "vm", &path);
+        if (r == 0)
+                r = ctl_call(ctl, path, POLICY_IFACE_VM, "Export", &text, "");
+        if (r != 0)
+                return r;
+        if (json_parse_cleaned(&reader, strempty(json_object_get_string(text)), strlen(strempty(json_object_get_string(text))), &record) < 0)
+                return unreadable("VM", &reader);
+        n_left_out = strip_for_copy(record, streq(disks, "keep"));
+        if (json_add_string(record, "name_label", ctl_arg(ctl, "new-name-label")) < 0)
+                return ctl_no_memory();
+        r = make_copy(ctl, view_get(ctl->view, path), record);
+        if (r == 0 && n_left_out > 0)
+                fprintf(stderr, "note: %zu disk%s that the guest writes %s not copied. Copy %s with your storage's means, and put the copy "
+                                "into the config (vm-get-config, vm-set-config); disks=keep takes the same disk%s over.\n",
+                        n_left_out, PLURAL(n_left_out), n_left_out == 1 ? "is" : "are", n_left_out == 1 ? "it" : "them",
+                        PLURAL(n_left_out));
+        return r;
+}
+
 static int print_config(FILE *out, const char *text, bool as_json) {
         _cleanup_json_ struct json_object *config = NULL;
         JsonReader reader = {};
@@ -364,6 +468,10 @@ static const Verb verbs[] = {
                 ARG_KEY("filename"), ARG_IDEMPOTENCY_KEY),
         VERB_ON("vm-export", "vm", vm_export, SHOW, "Writes a VM with its VGPUs to a file, or to standard output; --xl writes its config as an xl.cfg.",
                 ARG_MAY("filename"), ARG_MAY("xl")),
+        VERB_ON("vm-copy", "vm", vm_copy, NONE,
+                "Makes a VM of another's record and VGPUs: new-name-label=NAME. Disks that the guest writes are left out; disks=keep "
+                "takes them over. Prints its uuid.",
+                ARG_KEY("new-name-label"), ARG_MAY("disks")),
         VERB_SHOW("vm-get-config", "vm", "GetConfig", print_config, "Prints a VM's libxl config as JSON."),
         VERB_ON("vm-set-config", "vm", vm_set_config, NONE, "Replaces a halted VM's libxl config by config=@FILE.",
                 ARG_KEY("config")),
