@@ -68,6 +68,7 @@ struct Audit {
         LIST(Call) calls; /* without an answer */
         LIST(Vm) resized;  /* hosts whose types were given another size */
         LIST(Vm) ordered;  /* hosts that took an order to start something since policyd's database was copied */
+        LIST(Vm) hosts;    /* of the pool, in the list that is read now */
         LIST(Vm) disputed; /* hosts on which something ran when an older copy of the database was put back, or that another master used */
         LIST(Vm) others;  /* that another pool started */
         Id spoilt; /* when a row was, last */
@@ -100,6 +101,7 @@ Audit *audit_free(Audit *a) {
         free(a->others.items);
         free(a->resized.items);
         free(a->ordered.items);
+        free(a->hosts.items);
         free(a->disputed.items);
         free(a->vms.items);
         free(a->jobs.items);
@@ -430,6 +432,11 @@ static bool is_other(const Audit *a, const Vm *vm) {
         return false;
 }
 
+/* Which the pool does not have. */
+static bool is_of_other_master(const Audit *a, const char *host) {
+        return !is_among(a->hosts.items, a->hosts.n, host) && is_among(a->disputed.items, a->disputed.n, host);
+}
+
 static void check_vm(Audit *a, const Vm *vm) {
         const Piece *d = NULL;
 
@@ -444,7 +451,7 @@ static void check_vm(Audit *a, const Vm *vm) {
                 return;
         if (!vm->listed && d && !is_other(a, vm) && !vm->forgotten && !masters_declared_dead(a->masters, d->token))
                 broken(a, "disagree", "VM %s runs on %s, and the pool does not know it", vm->id, d->host);
-        if (vm->listed && d && (!streq(vm->booking, "resident") || !streq(vm->on, d->host)))
+        if (vm->listed && d && !is_of_other_master(a, d->host) && (!streq(vm->booking, "resident") || !streq(vm->on, d->host)))
                 broken(a, "disagree", "VM %s runs on %s; the pool says %s on %s", vm->id, d->host, vm->booking, vm->on);
         if (vm->listed && !d && !streq(vm->booking, "none"))
                 broken(a, "disagree", "VM %s does not run; the pool says %s on %s", vm->id, vm->booking, vm->on);
@@ -472,8 +479,11 @@ static void on_model(Audit *a, const char *line) {
 
                 j->listed = true;
                 line_value(line, "state", j->state);
-        } else if (*line_value(line, "host", id) && !streq(line_value(line, "state", word), "online"))
-                broken(a, "disagree", "host %s is %s", id, word);
+        } else if (*line_value(line, "host", id)) {
+                memcpy(ADD(&a->hosts)->id, id, sizeof(Id));
+                if (!streq(line_value(line, "state", word), "online"))
+                        broken(a, "disagree", "host %s is %s", id, word);
+        }
         if (!streq(line_word(line, 2, word), "end"))
                 return;
         for (size_t i = 0; i < a->pieces.n; i++)
@@ -483,6 +493,7 @@ static void on_model(Audit *a, const char *line) {
                 check_vm(a, &a->vms.items[i]);
         for (size_t i = 0; i < a->jobs.n; i++)
                 check_job(a, &a->jobs.items[i]);
+        a->hosts.n = 0;
 }
 
 /* What was started before counts with the size of today. */
@@ -494,10 +505,19 @@ static bool is_resized(const Audit *a, const char *line) {
 
 /* An old copy, and who is not the only master, books and reserves what the hosts have given to others; the hosts' word is taken, and
  * a person ends one. Only where something ran that the copy may not know. What runs, on_piece() looks at. */
+/* It was declared dead by mistake, and another host has the VM by now. The null uuid: a VM that the pool does not have any more. */
+static bool runs_where_dead(const Audit *a, const char *vm) {
+        for (size_t i = 0; i < a->pieces.n; i++)
+                if ((streq(a->pieces.items[i].vm, vm) || startswith(vm, "00000000-0000-0000-0000")) &&
+                        masters_declared_dead(a->masters, a->pieces.items[i].token))
+                        return true;
+        return false;
+}
+
 static bool is_disputed(Audit *a, const char *what, const char *line) {
         Id of, on;
 
-        if (*line_value(line, "of", of) && (vm_of(a, of)->split || vm_of(a, of)->declared) && (streq(what, "found=twice") || streq(what, "found=agree")))
+        if (*line_value(line, "of", of) && (vm_of(a, of)->split || vm_of(a, of)->declared || runs_where_dead(a, of)) && (streq(what, "found=twice") || streq(what, "found=agree")))
                 return true;
         if (streq(what, "found=capacity") && is_resized(a, line))
                 return true;

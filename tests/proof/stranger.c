@@ -106,7 +106,8 @@ static void choose_types(const Pgpu *g, const Machine *m, EnablementChange chang
 
                 if (wanted)
                         ret_wanted[n++] = card_types[i].name;
-                if (wanted || change == ENABLEMENT_SET)
+                /* What it does not support stays as it is (docs/states.md). */
+                if ((wanted || change == ENABLEMENT_SET) && strv_contains(g->supported, identifier))
                         promise_add_type(promises, m->name, PCI_TEXT(&g->address), device, identifier, change != ENABLEMENT_REMOVE && wanted);
         }
         if (change == ENABLEMENT_SET)
