@@ -19,7 +19,7 @@ static const Invariant invariants[] = {
         {"passthrough", CHECK_MODEL, check_passthrough, ROOM},
         {"counters", CHECK_MODEL, check_counters, DERIVED},
         {"owners", CHECK_MODEL, check_owners, DERIVED},
-        {"types", CHECK_MODEL, check_types, DERIVED},
+        {"types", CHECK_POLICY, check_types, DERIVED},
         {"unions", CHECK_MODEL, check_unions, DERIVED},
         {"scores", CHECK_MODEL, check_scores, DERIVED},
         {"reservation", CHECK_MODEL, check_reservation, "destroy it with xenvgpu reservation-destroy, and make it anew"},

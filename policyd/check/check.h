@@ -17,7 +17,7 @@
 
 /* What is known beside the pool. */
 #define CHECK_MODEL 1u   /* of any pool */
-#define CHECK_POLICY 2u  /* also of bookings and jobs, as policyd keeps them */
+#define CHECK_POLICY 2u  /* also of bookings, jobs and types, as policyd keeps them once it has read all rows */
 #define CHECK_REPORTS 4u /* also of what hosts report */
 
 /* What a host said last that is online and obeys; lent. */
