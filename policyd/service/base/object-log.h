@@ -23,6 +23,12 @@ const char *object_field(const Object *o, char buf[static OBJECT_FIELD_MAX]);
         log_full(level, id, FIELDS(OBJECT_FIELD(&(vm)->object), OBJECT_FIELD((h) ? &(h)->object : NULL)),    \
                 __VA_ARGS__)
 #define log_host(level, id, h, ...) log_full(level, id, FIELDS(OBJECT_FIELD(&(h)->object)), __VA_ARGS__)
+/* It failed, with the word of the error. */
+#define log_vm_failed(code, vm, h, ...)                                                                      \
+        log_full(LOG_WARNING, MSG_VM_FAILED,                                                                 \
+                FIELDS(OBJECT_FIELD(&(vm)->object), error_code_field(code),                                  \
+                        OBJECT_FIELD((h) ? &(h)->object : NULL)),                                            \
+                __VA_ARGS__)
 /* What policyd does by itself to the objects that the pool has. */
 #define log_own_change(o, ...) log_full(LOG_INFO, MSG_POOL_FOLLOWED, FIELDS(OBJECT_FIELD(&(o)->object)), __VA_ARGS__)
 #define log_pgpu(level, id, pgpu, ...)                                                                       \

@@ -47,8 +47,7 @@ static void vm_halted(Operations *ops, Vm *vm, Host *h, const VmEvent *event) {
                 log_vm(LOG_INFO, MSG_VM_HALTED, vm, h, "VM %s halted on host %s: %s.", vm->name_label,
                         h->name_label, isempty(event->reason) ? "no reason given" : event->reason);
         else
-                log_vm(LOG_WARNING, MSG_VM_FAILED, vm, h, "VM %s failed on host %s. %s", vm->name_label,
-                        h->name_label, message);
+                log_vm_failed(code, vm, h, "VM %s failed on host %s. %s", vm->name_label, h->name_label, message);
         if (!reboot_goes_on(ops, vm))
                 (void) vm_release(ops, vm, /* has_another= */ false);
 }

@@ -461,7 +461,7 @@ static void start_gives_up(
                 (void) batch_poison(ops->batch, -ENOMEM);
                 return;
         }
-        log_vm(LOG_WARNING, MSG_VM_FAILED, vm, h, "VM %s could not be started. %s", vm->name_label, b.text);
+        log_vm_failed(code, vm, h, "VM %s could not be started. %s", vm->name_label, b.text);
         operation_finish(op, JOB_FAILED, code, b.text);
         if (r == 0)
                 places_failed_everywhere(ops->hosts, vm);
