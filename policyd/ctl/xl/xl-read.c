@@ -321,10 +321,21 @@ static bool check_hvm(XlRead *r, const XlKey *k) {
         return true;
 }
 
-static bool refuse_name(XlRead *r, const Name *name) {
-        _cleanup_free_ char *key = strndup(name->at, name->n);
+/* All of them, so that a file need not be tried once for each. */
+static bool refuse_unknown(XlRead *r, const Name *names, size_t n) {
+        _cleanup_strbuf_ StrBuf b = {};
+        size_t n_unknown = 0;
 
-        return xl_refuse(r, "The key %s cannot be carried over. Take it out.", TEXT_SHORT(strempty(key), 64));
+        for (size_t i = 0; i < n; i++)
+                if (!xl_key_find(names[i].at, names[i].n)) {
+                        strbuf_add(&b, n_unknown++ > 0 ? ", " : "");
+                        strbuf_add_n(&b, names[i].at, names[i].n);
+                }
+        if (n_unknown == 0)
+                return true;
+        r->no_memory |= strbuf_error(&b) < 0;
+        return xl_refuse(r, "The key%s %s cannot be carried over. Take %s out.", n_unknown > 1 ? "s" : "",
+                TEXT_SHORT(strempty(b.text), 256), n_unknown > 1 ? "them" : "it");
 }
 
 static bool read_names(XlRead *r, const char *text) {
@@ -333,11 +344,11 @@ static bool read_names(XlRead *r, const char *text) {
 
         if (n == KEYS_MAX)
                 return xl_refuse(r, "It has more than %d keys.", KEYS_MAX - 1);
+        if (!refuse_unknown(r, names, n))
+                return false;
         for (size_t i = 0; i < n && !r->no_memory; i++) {
                 const XlKey *k = xl_key_find(names[i].at, names[i].n);
 
-                if (!k)
-                        return refuse_name(r, &names[i]);
                 if (is_given(r, k->key) && (!check_hvm(r, k) || !read_row(r, k)))
                         return false;
         }

@@ -163,7 +163,8 @@ static void refused(const char *text, const char *part) {
 #define GOOD "name='x'\ntype='hvm'\nmemory=1\n"
 
 static void what_cannot_be_carried_over_is_named(void **state) {
-        refused(GOOD "vtpm=['a']\n", "The key vtpm cannot be carried over");
+        refused(GOOD "vtpm=['a']\n", "The key vtpm cannot be carried over. Take it out.");
+        refused(GOOD "vtpm=['a']\nboot='cd'\nrdm='x'\n", "The keys vtpm, rdm cannot be carried over. Take them out.");
         refused(GOOD "acpi = 1; usbdev=[]\n", "The key usbdev");
         refused(GOOD "cpuid +='host'\n", "The key cpuid");
         refused(GOOD "vif=['bridge=b,colo=1']\n", "vif[0] has 'colo'");
