@@ -161,6 +161,13 @@ static void print_fields(FILE *out, VerbName v) {
         fputs(*separator ? "\n" : "none of this class\n", out);
 }
 
+/* Of entries: a field of the class, or an argument that ends so. */
+static bool is_map(const ClassInfo *class, const char *key) {
+        FieldName field;
+
+        return strchr(key, ':') || (class && field_find(class, key, &field) && field.field->kind == FIELD_MAP);
+}
+
 /* "; did you mean platform:vga=?", or "": of the keys, the fields, and the class, which may stand for uuid=. */
 static void suggest_key(StrBuf *b, VerbName v, const ClassInfo *class, const char *key) {
         size_t n = strcspn(key, ":");
@@ -179,7 +186,9 @@ static void suggest_key(StrBuf *b, VerbName v, const ClassInfo *class, const cha
                 return;
         strbuf_add(b, "; did you mean ");
         strbuf_add_n(b, nearest.best, strcspn(nearest.best, ":"));
-        strbuf_addf(b, "%s=?", key[n] ? key + n : strchr(nearest.best, ':') ? ":KEY" : "");
+        if (is_map(class, nearest.best))
+                strbuf_add(b, key[n] ? key + n : ":KEY");
+        strbuf_add(b, "=?");
 }
 
 static int say_unknown_key(const char *name, VerbName v, const Args *args, const char *key, const char *keys) {
