@@ -25,6 +25,7 @@
 #define COUNT_WIDTH 5
 #define BAR_WIDTH_MIN 3
 #define FRAME_WIDTH 8 /* walls, and the blanks between the columns */
+#define LEGEND_WIDTH 89
 
 typedef struct Glyphs {
         const char *top_left, *top_right, *bottom_left, *bottom_right, *line, *wall, *resident, *scheduled,
@@ -411,6 +412,7 @@ static void draw_host(Pen *pen, struct json_object *host) {
         fputc('\n', pen->out);
 }
 
+/* In one line, or two. */
 static void draw_legend(const Pen *pen) {
         paint(pen, PAINT_RESIDENT, pen->glyphs->resident);
         fputs(" resident   ", pen->out);
@@ -421,7 +423,7 @@ static void draw_legend(const Pen *pen) {
         paint(pen, PAINT_OUTSIDE, pen->glyphs->outside);
         fputs(" not of this pool   ", pen->out);
         paint(pen, PAINT_DIM, pen->glyphs->free);
-        fprintf(pen->out, " free   n%s TYPE: room for n\n", pen->glyphs->times);
+        fprintf(pen->out, " free%sn%s TYPE: room for n\n", pen->style->width < LEGEND_WIDTH ? "\n" : "   ", pen->glyphs->times);
 }
 
 /* An address is never cut, since people type it into commands. */
