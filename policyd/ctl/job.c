@@ -108,7 +108,7 @@ static int policyd_went(const char *path) {
  * Ctrl-C ends the waiting and not the job, so that is said. libdbus waits on after a signal; so the handler writes what was made
  * before, and ends the process.
  */
-static char interrupted[256];
+static char *interrupted;
 
 static void on_interrupt(int signal) {
         if (write(STDERR_FILENO, interrupted, strlen(interrupted)) < 0)
@@ -118,16 +118,20 @@ static void on_interrupt(int signal) {
 
 static void prepare_for_interrupt(const Ctl *ctl, const char *path) {
         struct sigaction action = {.sa_handler = on_interrupt}, old;
-        char uuid[37];
+        char uuid[37], *text, *before;
 
         /* A shell lets what runs behind it ignore Ctrl-C. */
         if (sigaction(SIGINT, NULL, &old) < 0 || old.sa_handler == SIG_IGN)
                 return;
 
         path_to_uuid(path, uuid);
-        text_format(interrupted, sizeof(interrupted),
-                "%sThe job goes on. To see it: xenvgpu job-wait uuid=%s; to cancel it: xenvgpu job-cancel uuid=%s\n",
+        text = text_printf("%sThe job goes on. To see it: xenvgpu job-wait uuid=%s; to cancel it: xenvgpu job-cancel uuid=%s\n",
                 ctl->err_is_terminal ? "\r\033[K" : "", uuid, uuid);
+        if (!text)
+                return;
+        before = interrupted;
+        interrupted = text;
+        free(before);
         (void) sigaction(SIGINT, &action, NULL);
 }
 
