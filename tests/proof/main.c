@@ -74,6 +74,7 @@ static void play(World *w, Work *work, Mirror *mirror, Coverage *coverage, Fault
                 w->machines[i].trouble = false;
         work_end(work);
         rest(w);
+        history_add(&w->history, "check quiet");
         world_check(w);
         world_check_stored(w);
         world_list(w);

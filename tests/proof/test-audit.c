@@ -109,6 +109,85 @@ static void epochs_rise(void **state) {
         EXPECT(0, "1.0 h0 claim epoch=3 code=none", "1.5 h0 restored", "2.0 h0 claim epoch=2 code=none");
 }
 
+static void a_vm_runs_once(void **state) {
+#define ON(host, token) "2.0 " host " domain vm=a created domid=1 token=" token
+#define TAKES(host, token, by, lacks) "1.0 " host " takes order=start code=none token=" token " by=" by " lacks=," lacks
+        EXPECT(1, ON("h0", "s"), ON("h1", "t"));
+        EXPECT(0, ON("h0", "s"), "3.0 h0 domain vm=a gone domid=1 why=ended", ON("h1", "t"));
+        EXPECT(1, "1.0 h0 qemu vm=a starts pid=7 token=s", ON("h0", "t"));
+        EXPECT(1, ON("h0", "s"), ON("h0", "s"));
+        /* Two masters, of which one does not have the other's host. */
+        EXPECT(0, TAKES("h0", "s", "policyd", "h1,"), TAKES("h1", "t", "other", ""), ON("h0", "s"), ON("h1", "t"));
+        EXPECT(1, TAKES("h0", "s", "policyd", ""), TAKES("h1", "t", "other", ""), ON("h0", "s"), ON("h1", "t"));
+        EXPECT(1, TAKES("h0", "s", "policyd", "h1,"), TAKES("h1", "t", "policyd", ""), ON("h0", "s"), ON("h1", "t"));
+        /* A host that was declared dead: of what it had taken before. */
+        EXPECT(0, TAKES("h0", "s", "policyd", ""), "1.5 person declares-dead host=h0", ON("h0", "s"), ON("h1", "t"));
+        EXPECT(1, "0.5 person declares-dead host=h0", TAKES("h0", "s", "policyd", ""), ON("h0", "s"), ON("h1", "t"));
+}
+
+static void pgpus_are_not_overfull(void **state) {
+#define RUNS_ON(vm, gpu) "1.0 h0 emulator vm=" vm " starts pid=" vm " token=t gpu=" gpu
+        EXPECT(0, RUNS_ON("1", "p,0,524288"), RUNS_ON("2", "p,0,524288"));
+        EXPECT(1, RUNS_ON("1", "p,0,524288"), RUNS_ON("2", "p,0,524288"), RUNS_ON("3", "p,0,131072"));
+        EXPECT(0, RUNS_ON("1", "p,0,524288"), RUNS_ON("2", "p,0,524288"), RUNS_ON("3", "q,0,131072"));
+        EXPECT(0, RUNS_ON("1", "p,0,1048576"), "2.0 h0 emulator vm=1 gone pid=1", RUNS_ON("2", "p,1,131072"));
+        EXPECT(1, RUNS_ON("1", "p,0,131072"), RUNS_ON("2", "p,1,131072"));
+        EXPECT(1, RUNS_ON("1", "p,0,131072"), "2.0 h0 domain vm=2 created domid=1 token=t gpu=p,whole,1048576");
+        EXPECT(1, "1.0 h0 foreign vm=2 created domid=1 token=t gpu=p,whole,1048576", RUNS_ON("1", "p,0,131072"));
+}
+
+static void hosts_do_not_say_over_early(void **state) {
+#define OVER "3.0 h0 event vm=a over token=s reason=stopped"
+        EXPECT(1, ON("h0", "s"), OVER);
+        EXPECT(1, "1.0 h0 qemu vm=a starts pid=7 token=s", OVER);
+        EXPECT(0, ON("h0", "s"), "2.5 h0 domain vm=a gone domid=1 why=ended", OVER);
+        EXPECT(0, ON("h0", "t"), OVER);
+}
+
+static void all_agree_at_the_end(void **state) {
+#define LISTED_AS(booking, on) "9.0 model vm=a power=running booking=" booking " on=" on, "9.0 model end"
+        EXPECT(0, ON("h0", "s"), LISTED_AS("resident", "h0"));
+        EXPECT(1, ON("h0", "s"), LISTED_AS("resident", "h1"));
+        EXPECT(1, ON("h0", "s"), LISTED_AS("none", "none"));
+        EXPECT(1, LISTED_AS("sent", "h0"));
+        EXPECT(1, ON("h0", "s"), "9.0 model end");
+        EXPECT(1, "9.0 model host=h0 state=offline", "9.0 model end");
+        EXPECT(1, "1.0 client call=1 Manager.CreateVM vm=a", ACKED, "9.0 model end");
+        EXPECT(1, "1.0 client call=1 VM.Destroy vm=a", ACKED, LISTED_AS("none", "none"));
+}
+
+static void keys_are_answered_as_before(void **state) {
+#define KEYED(call, arguments, answer, again)                                                                                      \
+        "1.0 client call=" call " Manager.CreateVM key=k arguments=" arguments " answer=" answer " again=" again,                   \
+                "1.0 client call=" call " acked"
+        EXPECT(0, KEYED("1", "x", "a", "no"), KEYED("2", "x", "a", "yes"));
+        EXPECT(1, KEYED("1", "x", "a", "no"), KEYED("2", "x", "b", "yes"));
+        EXPECT(1, KEYED("1", "x", "a", "no"), KEYED("2", "x", "b", "no"));
+        EXPECT(1, KEYED("1", "x", "a", "no"), KEYED("2", "x", "none", "yes"));
+        EXPECT(0, KEYED("1", "x", "a", "no"), KEYED("2", "y", "none", "yes"));
+        EXPECT(1, KEYED("1", "x", "a", "no"), "1.5 policyd ends", KEYED("2", "x", "b", "no"));
+}
+
+/* What is broken when it is said at all, and what the checker found. */
+static void what_is_said_counts(void **state) {
+#define FOUND(word) "3.0 check found=" word " of=p on=h0 sentence"
+        EXPECT(1, "1.0 mirror differs vm=a in=NameLabel");
+        EXPECT(1, "1.0 reader differs vm=a in=NameLabel");
+        EXPECT(1, "1.0 reader cannot-read what=List why=text");
+        EXPECT(0, "1.0 reader is-told code=HostOffline");
+        EXPECT(1, "1.0 h0 event unreadable");
+        EXPECT(1, "1.0 policyd cannot-read");
+        EXPECT(1, "1.0 client call=1 error=Input/output error");
+        EXPECT(1, "1.0 script expected line=3");
+        EXPECT(1, "1.0 h0 monitor unit=dcgm.service forgotten");
+        EXPECT(3, FOUND("capacity"), FOUND("stored"), FOUND("agree"));
+        EXPECT(2, ON("h0", "s"), "2.0 policyd restored marked=1", FOUND("capacity"), FOUND("stored"), FOUND("agree"));
+        EXPECT(1, ON("h1", "s"), "2.0 policyd restored marked=1", FOUND("capacity"));
+        EXPECT(1, ON("h0", "s"), "2.0 policyd restored marked=1", FOUND("exclusive"), "3.5 check quiet", FOUND("exclusive"));
+        EXPECT(1, "2.0 h0 types resized", FOUND("capacity"), FOUND("counters"));
+        EXPECT(1, "2.0 h1 types resized", FOUND("capacity"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_was_set_reads_back),
@@ -119,6 +198,12 @@ int main(void) {
                 cmocka_unit_test(reservations_last),
                 cmocka_unit_test(jobs_end_and_are_kept),
                 cmocka_unit_test(epochs_rise),
+                cmocka_unit_test(a_vm_runs_once),
+                cmocka_unit_test(pgpus_are_not_overfull),
+                cmocka_unit_test(hosts_do_not_say_over_early),
+                cmocka_unit_test(all_agree_at_the_end),
+                cmocka_unit_test(keys_are_answered_as_before),
+                cmocka_unit_test(what_is_said_counts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
