@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 
-#include "common/base/text.h"
 #include "common/json/json-get.h"
 #include "policyd/pool/each.h"
 #include "policyd/pool/property.h"
@@ -23,6 +22,8 @@ static struct json_object *parse(World *w, const char *what, const char *text) {
         JsonReader reader = {.refuses = true};
         struct json_object *o = NULL;
 
+        if (!text_can_be_sent(text))
+                cannot_read(w, what, "no bus sends it");
         if (json_parse(&reader, text, strlen(text), &o) < 0)
                 cannot_read(w, what, reader.error);
         return o;
@@ -134,12 +135,11 @@ static void read_object(World *w, const Object *o, struct json_object *listed) {
 
                 if (!json_object_object_get_ex(listed, p->name, &value) || !is_same(o, p, value))
                         differs(w, o, p->name);
-                if (*p->signature == 's') {
-                        const char *text = property_text(o, p, buf);
-
-                        if (!text_is_good(text, strlen(text), TEXT_LINES))
+                if (*p->signature == 's' && !text_can_be_sent(property_text(o, p, buf)))
+                        cannot_read(w, p->name, "no bus sends it");
+                for (const char *const *text = streq(p->signature, "as") ? property_texts(o, p) : NULL; text && *text; text++)
+                        if (!text_can_be_sent(*text))
                                 cannot_read(w, p->name, "no bus sends it");
-                }
         }
 }
 

@@ -118,6 +118,34 @@ char *text_strange(Dice *d, size_t max) {
         return taken(&b);
 }
 
+/* Of one character: its bytes, or 0 where it is none. */
+static size_t read_character(const unsigned char *at, uint32_t *ret) {
+        static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+        size_t n = *at < 0x80 ? 1 : *at >> 5 == 0x6 ? 2 : *at >> 4 == 0xe ? 3 : *at >> 3 == 0x1e ? 4 : 0;
+        uint32_t c = n == 1 ? *at : n > 0 ? *at & (0x7fU >> n) : 0;
+
+        for (size_t i = 1; i < n; i++) {
+                if (at[i] >> 6 != 0x2)
+                        return 0;
+                c = c << 6 | (at[i] & 0x3f);
+        }
+        *ret = c;
+        return n > 0 && c >= least[n] ? n : 0;
+}
+
+bool text_can_be_sent(const char *text) {
+        const unsigned char *at = (const unsigned char *) text;
+        uint32_t c;
+
+        for (size_t n; *at; at += n) {
+                n = read_character(at, &c);
+                if (n == 0 || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff) || (c >= 0xfdd0 && c <= 0xfdef) ||
+                        (c & 0xffff) >= 0xfffe || (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7f && c < 0xa0))
+                        return false;
+        }
+        return true;
+}
+
 uint64_t text_hash(const char *text) {
         uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
