@@ -23,6 +23,7 @@
 
 #define QUIET (900 * SECOND)
 #define CHECK_EVERY 8 /* events */
+#define CHECK_STORED_EVERY 100
 
 typedef struct Options {
         uint64_t seed, seeds, events, hosts, minutes;
@@ -68,6 +69,9 @@ static void play(World *w, Work *work, Mirror *mirror, Coverage *coverage, Fault
                         coverage_pool(coverage, policy_pool(w->policy));
                 if (w->policy && i % CHECK_EVERY == 0)
                         world_check(w);
+                /* A reservation is over before all is quiet. */
+                if (w->policy && !w->undecided && !w->rows_spoilt && i % CHECK_STORED_EVERY == 0)
+                        world_check_stored(w);
         }
         faults_mend_all(f);
         for (unsigned i = 0; i < w->n_machines; i++)

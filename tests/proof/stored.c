@@ -11,7 +11,8 @@
 
 /* What hosts report often is written when something else of the object is; "sent" is not worth a commit of its own. */
 static void forget_volatile(struct json_object *row) {
-        static const char *const members[] = {"memory_total", "memory_free", "memory_counted"};
+        /* How far a job is its host tells again. */
+        static const char *const members[] = {"memory_total", "memory_free", "memory_counted", "progress", "stage"};
         const char *booking = json_object_get_string(json_object_object_get(row, "booking"));
 
         for (size_t i = 0; i < ARRAY_SIZE(members); i++)
@@ -83,7 +84,7 @@ void world_check_stored(World *w) {
         size_t n_rows = 0, n_objects = 0;
         DbTxn *txn;
 
-        if (!w->policy || policy_flush(w->policy) < 0)
+        if (!w->policy || policy_flush(w->policy) < 0 || w->undecided)
                 return;
         copy = sim_db_copy(w->db);
         if (store_open(sim_db_source(copy), 1 << 20, 1 << 30, &problem, &db) < 0 || db_begin(db, /* write= */ false, &txn) < 0)
