@@ -83,6 +83,7 @@ static Pgpu make_pgpu(const Machine *m, unsigned i) {
                 .device_name = strdup("GK107GL [GRID K1]"),
                 .driver = strdup("nvidia"),
                 .bridge = strdup(""),
+                .is_lost = m->cards[i].is_lost,
         };
 
         if (m->cards[i].is_other)

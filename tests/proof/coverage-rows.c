@@ -63,7 +63,7 @@ const CoverageRow coverage_rows[] = {
         BY(FACT, "storage", "unit-hostd-edge-facts"),
         ROW(FACT, "processors, HVM, IOMMU", "Host1.Manager.Rescan"),
         ROW(FACT, "GPUs and types", "Host1.Manager.Rescan"),
-        BY(FACT, "whether a GPU answers", "scenario-lost-gpu"),
+        ALSO(FACT, "whether a GPU answers", "health=lost", "scenario-lost-gpu"),
         BY(FACT, "PCI functions that a VM's config may pass through (`pcidevs`): no bridges, no displays, nothing of a "
                              "PGPU's slot", "unit-hostd-edge-pci"),
 
