@@ -17,6 +17,7 @@
 
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
+#include "common/base/text.h"
 #include "common/json/json-get.h"
 #include "policyd/ctl/map.h"
 
@@ -26,6 +27,7 @@
 #define BAR_WIDTH_MIN 3
 #define FRAME_WIDTH 8 /* walls, and the blanks between the columns */
 #define LEGEND_WIDTH 89
+#define STATE_WIDTH 9
 
 typedef struct Glyphs {
         const char *top_left, *top_right, *bottom_left, *bottom_right, *line, *wall, *resident, *scheduled,
@@ -412,6 +414,41 @@ static void draw_host(Pen *pen, struct json_object *host) {
         fputc('\n', pen->out);
 }
 
+static void sum_line(const Pen *pen, const ViewObject *host, const char *text) {
+        const char *state = object_text(host, "State");
+        bool offline = !streq(state, "online"), disabled = !object_flag(host, "Enabled");
+        unsigned name_width = pen->style->width / 3;
+
+        paint_fitted(pen, PAINT_BOLD, object_text(host, "NameLabel"), name_width);
+        fputs("  ", pen->out);
+        paint_fitted(pen, offline || disabled ? PAINT_BAD : PAINT_PLAIN, offline || !disabled ? state : "disabled", STATE_WIDTH);
+        fputs("  ", pen->out);
+        paint_fitted(pen, PAINT_PLAIN, text, pen->style->width - name_width - STATE_WIDTH - 4);
+        fputc('\n', pen->out);
+}
+
+/* A host of many: a line for each card. */
+static void sum_host(const Pen *pen, struct json_object *host) {
+        struct json_object *cards = answer_member(host, "cards");
+
+        if (answer_length(cards) == 0)
+                sum_line(pen, map_object(host), "no GPUs");
+        for_each_answer(card, cards) {
+                struct json_object *pgpus = answer_member(card, "pgpus");
+                _cleanup_free_ char *text = NULL;
+                size_t idle = 0, slots = 0;
+
+                for_each_answer(p, pgpus) {
+                        size_t n = answer_length(answer_member(p, "slots"));
+
+                        idle += n == 0;
+                        slots += n;
+                }
+                text = text_printf("%zu of %zu idle, %zu taken: %s", idle, answer_length(pgpus), slots, answer_text(card, "name"));
+                sum_line(pen, map_object(host), strempty(text));
+        }
+}
+
 /* In one line, or two. */
 static void draw_legend(const Pen *pen) {
         paint(pen, PAINT_RESIDENT, pen->glyphs->resident);
@@ -451,6 +488,12 @@ int map_draw(FILE *out, View *v, const char *host_path, const MapStyle *style) {
         if (r < 0)
                 return r;
         lay_out_columns(map, &pen);
+        if (answer_length(map) > MAP_HOSTS_DRAWN) {
+                fputs("Each card's PGPUs on which nothing runs, and slots taken. host-uuid= draws one.\n\n", out);
+                for_each_answer(host, map)
+                        sum_host(&pen, host);
+                return 0;
+        }
         for_each_answer(host, map)
                 draw_host(&pen, host);
         if (answer_length(map) == 0)

@@ -14,6 +14,7 @@
 
 #define MAP_WIDTH_MIN 40
 #define MAP_WIDTH_MAX 400
+#define MAP_HOSTS_DRAWN 16 /* of more, each card is one line */
 
 typedef struct MapStyle {
         unsigned width;

@@ -538,6 +538,44 @@ static void test_map_widths(void **state) {
         }
 }
 
+/* Of 64 hosts, two of which have cards. */
+static void test_map_of_many_hosts(void **state) {
+        _cleanup_(view_freep) View *v = view_of_fixture();
+        const MapStyle style = {.width = 80};
+        _cleanup_free_ char *text = NULL;
+        size_t size, n = 0;
+        FILE *out = open_memstream(&text, &size);
+        char *save = NULL;
+
+        for (unsigned i = 3; i <= 64; i++) {
+                struct json_object *objects = json_object_new_object(), *object = json_object_new_object(),
+                                   *host = json_object_new_object();
+                char path[80], uuid[40], name[16];
+
+                snprintf(uuid, sizeof(uuid), "%08x-0000-4000-8000-000000000000", 0xa00 + i);
+                snprintf(path, sizeof(path), "/org/xenvgpu/Policy1/host/_%08x_0000_4000_8000_000000000000", 0xa00 + i);
+                snprintf(name, sizeof(name), "host%u", i);
+                json_object_object_add(host, "UUID", json_object_new_string(uuid));
+                json_object_object_add(host, "NameLabel", json_object_new_string(name));
+                json_object_object_add(host, "State", json_object_new_string("online"));
+                json_object_object_add(host, "Enabled", json_object_new_boolean(i != 9));
+                json_object_object_add(object, "org.xenvgpu.Policy1.Host", host);
+                json_object_object_add(objects, path, object);
+                assert_int_equal(view_add_all(v, objects), 0);
+                json_object_put(objects);
+        }
+        assert_int_equal(map_draw(out, v, NULL, &style), 0);
+        fclose(out);
+        assert_non_null(strstr(text, " disabled   no GPUs\n") ?: strstr(text, " disabled   no GPUs "));
+        assert_non_null(strstr(text, " taken: GRID K1"));
+        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                if (strlen(line) > 80)
+                        fail_msg("%s", line);
+                n++;
+        }
+        assert_in_range(n, 65, 68);
+}
+
 static void test_map_in_colour(void **state) {
         _cleanup_free_ char *plain = drawn(120, true, false), *coloured = drawn(120, true, true);
 
@@ -573,6 +611,7 @@ int main(void) {
                 cmocka_unit_test(test_map_in_ascii),
                 cmocka_unit_test(test_map_of_a_long_address_and_a_lost_gpu),
                 cmocka_unit_test(test_map_widths),
+                cmocka_unit_test(test_map_of_many_hosts),
                 cmocka_unit_test(test_map_in_colour),
         };
 
