@@ -69,8 +69,8 @@ static void play(World *w, Work *work, Mirror *mirror, Coverage *coverage, Fault
                         coverage_pool(coverage, policy_pool(w->policy));
                 if (w->policy && i % CHECK_EVERY == 0)
                         world_check(w);
-                /* A reservation is over before all is quiet. */
-                if (w->policy && !w->undecided && !w->rows_spoilt && i % CHECK_STORED_EVERY == 0)
+                /* A reservation is over before all is quiet. What waits for its commit goes on waiting. */
+                if (w->policy && !w->undecided && !w->rows_spoilt && i % CHECK_STORED_EVERY == 0 && !pool_has_changes(policy_pool(w->policy)))
                         world_check_stored(w);
         }
         faults_mend_all(f);

@@ -84,7 +84,8 @@ void world_check_stored(World *w) {
         size_t n_rows = 0, n_objects = 0;
         DbTxn *txn;
 
-        if (!w->policy || policy_flush(w->policy) < 0 || w->undecided)
+        /* An order that is refused at once has opened the next batch. */
+        if (!w->policy || policy_flush(w->policy) < 0 || w->undecided || pool_has_changes(policy_pool(w->policy)))
                 return;
         copy = sim_db_copy(w->db);
         if (store_open(sim_db_source(copy), 1 << 20, 1 << 30, &problem, &db) < 0 || db_begin(db, /* write= */ false, &txn) < 0)
