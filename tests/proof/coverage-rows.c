@@ -178,6 +178,7 @@ const char *coverage_error_elsewhere(ErrorCode code) {
                 [ERROR_PGPU_UNHEALTHY] = "policyd-core-places",
                 [ERROR_VM_HAS_VGPU] = "scenario-xe-forms",
                 [ERROR_VM_HAS_PCI_ATTACHED] = "scenario-reboot",
+                [ERROR_ACCESS_DENIED] = "scenario-polkit",
                 [ERROR_INTERNAL_ERROR] = "never: a fault of xenvgpu itself",
         };
 
