@@ -71,7 +71,7 @@ DEFINE_RECORD(vm_event, VmEvent, vm_event_table)
 /* What events and inventories say alike of a VM's VGPU and of a PCI device that it was given. */
 #define VGPU(T)                                                               \
         FIELD_ID(T, vm, device), FIELD(T, uuid, IF_ANY, UUID), FIELD(T, pgpu, REQUIRED, PCI_TEXT), \
-        FIELD(T, identifier, OPTIONAL, TEXT), FIELD_RECORD(T, state, "state", REQUIRED, &vgpu_state_table)
+        FIELD(T, identifier, OPTIONAL, TEXT), FIELD(T, function, IF_ANY, TEXT), FIELD_RECORD(T, state, "state", REQUIRED, &vgpu_state_table)
 #define PCI(T, state) \
         FIELD_PCI_ID(T, vm, address), FIELD(T, address, REQUIRED, PCI_TEXT), FIELD_GROUP("state", REQUIRED, state)
 

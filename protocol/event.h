@@ -60,6 +60,7 @@ typedef struct VgpuEvent {
         Uuid uuid;
         PciAddress pgpu;
         char *identifier;
+        char *function; /* the virtual function that it has; "" or NULL: none */
         VgpuState state;
 } VgpuEvent;
 
@@ -77,6 +78,7 @@ typedef struct VgpuReport {
         Uuid uuid; /* null when the record had none */
         PciAddress pgpu;
         char *identifier;
+        char *function; /* the virtual function that it has; "" or NULL: none */
         VgpuState state;
 } VgpuReport;
 

@@ -26,6 +26,15 @@ static const RecordField nvidia_fields[] = {
 
 static const RecordField gvt_g_fields[] = { GVT_G(low_gm_sz), GVT_G(high_gm_sz), GVT_G(fence_sz) };
 
+static const RecordField sriov_fields[] = {
+        FIELD_AS(VgpuRecord, sriov.identifier, "identifier", REQUIRED, TEXT),
+        FIELD_AS(VgpuRecord, sriov.vfs_per_pgpu, "vfs_per_pgpu", REQUIRED, U64),
+        FIELD_AS(VgpuRecord, sriov.framebufferbytes, "framebufferbytes", OPTIONAL, U64),
+        FIELD_AS(VgpuRecord, sriov.exec_quantum_ms, "exec_quantum_ms", OPTIONAL, U64),
+        FIELD_AS(VgpuRecord, sriov.preempt_timeout_us, "preempt_timeout_us", OPTIONAL, U64),
+        FIELD_AS(VgpuRecord, sriov.priority, "priority", OPTIONAL, TEXT),
+};
+
 static const RecordField mxgpu_fields[] = { MXGPU(vgpus_per_pgpu), MXGPU(framebufferbytes) };
 
 /* The emulator is told one of the two; without either it cannot be started. */
@@ -41,6 +50,7 @@ static const RecordTable implementations[_VGPU_KIND_MAX] = {
         [VGPU_KIND_NVIDIA] = RECORD_TABLE(VgpuRecord, nvidia_fields, .check = check_nvidia),
         [VGPU_KIND_GVT_G] = RECORD_TABLE(VgpuRecord, gvt_g_fields),
         [VGPU_KIND_MXGPU] = RECORD_TABLE(VgpuRecord, mxgpu_fields),
+        [VGPU_KIND_SRIOV] = RECORD_TABLE(VgpuRecord, sriov_fields),
 };
 
 static int parse_implementation(JsonReader *r, struct json_object *o, const RecordField *f, void *value) {
@@ -83,6 +93,8 @@ static void free_implementation(void *value) {
         free(v->nvidia.config_file);
         free(v->nvidia.vclass);
         free(v->nvidia.extra_args);
+        free(v->sriov.identifier);
+        free(v->sriov.priority);
 }
 
 static const RecordCoder implementation_coder = { parse_implementation, write_implementation, free_implementation };

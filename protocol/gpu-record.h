@@ -22,7 +22,7 @@ typedef struct RecordTable RecordTable; /* protocol/record.h */
 #define NVIDIA_FIRST_SLOT_IN_GUEST 11
 #define VGPU_DEVICE_MAX 20 /* devices are 0..20 */
 
-#define VGPU_KINDS(W) W(VGPU_KIND_NVIDIA, "Nvidia") W(VGPU_KIND_GVT_G, "GVT_g") W(VGPU_KIND_MXGPU, "MxGPU")
+#define VGPU_KINDS(W) W(VGPU_KIND_NVIDIA, "Nvidia") W(VGPU_KIND_GVT_G, "GVT_g") W(VGPU_KIND_MXGPU, "MxGPU") W(VGPU_KIND_SRIOV, "SRIOV")
 DEFINE_ENUM(VgpuKind, VGPU_KIND, VGPU_KINDS);
 
 typedef struct VgpuRecord {
@@ -30,7 +30,7 @@ typedef struct VgpuRecord {
         char *device;      /* "0" */
         uint32_t position;
         PciAddress physical_pci_address;
-        PciAddress *virtual_pci_address; /* SR-IOV: the VF; NULL when absent */
+        PciAddress *virtual_pci_address; /* SR-IOV, MxGPU: the virtual function; NULL when absent */
         VgpuKind kind;
         struct {
                 PciAddress virtual_pci_address; /* slot in the guest */
@@ -44,12 +44,23 @@ typedef struct VgpuRecord {
         struct {
                 uint64_t vgpus_per_pgpu, framebufferbytes;
         } mxgpu;
+        struct {
+                char *identifier; /* of its type */
+                uint64_t vfs_per_pgpu, framebufferbytes;
+                uint64_t exec_quantum_ms, preempt_timeout_us; /* 0: the driver's */
+                char *priority;                               /* "" for the driver's; never NULL */
+        } sriov;
 } VgpuRecord;
 
 typedef struct VgpuState {
         bool active, plugged;
         uint32_t emulator_pid; /* 0: absent */
 } VgpuState;
+
+/* Its guest gets a virtual function of the PGPU as a PCI device. */
+static inline _unused_ bool vgpu_kind_has_function(VgpuKind kind) {
+        return kind == VGPU_KIND_MXGPU || kind == VGPU_KIND_SRIOV;
+}
 
 /* {"id":["<vm uuid>","0000:84:00.0"],"position":0,"address":{…}} */
 typedef struct PciRecord {

@@ -28,6 +28,7 @@ static const RecordField pgpu_fields[] = {
         FIELD(InventoryPgpu, supported, OPTIONAL, STRV),
         FIELD(InventoryPgpu, enabled, OPTIONAL, STRV),
         FIELD(InventoryPgpu, held_by, IF_ANY, TEXT),
+        FIELD(InventoryPgpu, division, IF_ANY, TEXT),
         FIELD(InventoryPgpu, health, IF_ANY, TEXT),
         FIELD(InventoryPgpu, health_reason, IF_ANY, TEXT),
 };

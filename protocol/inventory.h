@@ -23,7 +23,8 @@
  * refuses_pcidevs: true, or absent: a config with pcidevs is refused there (setting allowed_config_keys).
  * functions: PCI functions that a VM's config (pcidevs) may pass through: no bridges, no displays, nothing of
  * a PGPU's slot. held_by: a domain that has the PGPU and is not of this pool, absent where there is none;
- * nothing is started on such a PGPU. health: "lost" for a PGPU that does not answer any more, absent for a
+ * nothing is started on such a PGPU. division: "ours 4" or "fixed 4" for a PGPU that has virtual functions, absent
+ * for others. health: "lost" for a PGPU that does not answer any more, absent for a
  * good one; nothing is started on a lost one. orders is the highest number of an order that the host took, or
  * that a claim told it, of the pool that has it claimed. vms: one whose stored order or run folder the host cannot read has
  * its own uuid as the token and names no GPU; it runs as far as anybody knows. Memory in bytes. seq is the
@@ -41,6 +42,7 @@ typedef struct InventoryPgpu {
         bool is_system_display_device;
         char **supported, **enabled; /* identifiers */
         char *held_by;               /* "" or NULL: nobody that is not of the pool */
+        char *division;               /* "ours N" or "fixed N" virtual functions; "" or NULL: none */
         char *health, *health_reason; /* "lost" and why, a sentence; "" or NULL: good */
 } InventoryPgpu;
 

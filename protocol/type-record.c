@@ -13,6 +13,8 @@ static VgpuImplementation implementation_of_identifier(const char *identifier) {
                 return TYPE_GVT_G;
         if (startswith(identifier, "0001:mxgpu,"))
                 return TYPE_MXGPU;
+        if (startswith(identifier, "0001:sriov,"))
+                return TYPE_SRIOV;
         if (startswith(identifier, "0001:nvidia_sriov,") || startswith(identifier, "0001:nvidia-sriov,"))
                 return TYPE_NVIDIA_SRIOV;
         return TYPE_NVIDIA;

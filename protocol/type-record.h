@@ -9,7 +9,8 @@
  *    "compatible_types_in_vm":[],"compatible_types_on_pgpu":["0001:nvidia,…"]}
  *
  * Sizes in bytes, except size: units of which a PGPU has 1048576. Keys of internal_config: type_id, vclass, config_file (NVIDIA);
- * vgt_low_gm_sz, vgt_high_gm_sz, vgt_fence_sz (GVT-g); vgpus_per_pgpu (MxGPU). Required when read: identifier or
+ * vgt_low_gm_sz, vgt_high_gm_sz, vgt_fence_sz (GVT-g); vgpus_per_pgpu (MxGPU); vfs_per_pgpu, exec_quantum_ms,
+ * preempt_timeout_us, priority (SR-IOV). Required when read: identifier or
  * (vendor_name and model_name); everything else has a default of 0, "" or empty. Two forms of older exports are
  * read as today's: a GVT-g identifier that ends in ",<monitor config file>", and model_name passthrough alone.
  */

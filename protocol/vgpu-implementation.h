@@ -16,7 +16,7 @@
 
 #define VGPU_IMPLEMENTATIONS(W)                                                                               \
         W(TYPE_PASSTHROUGH, "passthrough") W(TYPE_NVIDIA, "nvidia") W(TYPE_NVIDIA_SRIOV, "nvidia_sriov")      \
-        W(TYPE_GVT_G, "gvt_g") W(TYPE_MXGPU, "mxgpu")
+        W(TYPE_GVT_G, "gvt_g") W(TYPE_MXGPU, "mxgpu") W(TYPE_SRIOV, "sriov")
 DEFINE_ENUM(VgpuImplementation, VGPU_IMPLEMENTATION, VGPU_IMPLEMENTATIONS);
 
 /* Why a type of NVIDIA's SR-IOV boards is listed and can run nowhere here. */

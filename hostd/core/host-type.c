@@ -26,6 +26,16 @@ char *host_type_identifier_mxgpu(uint16_t pdev, uint64_t framebuffer_bytes) {
         return text_printf("0001:mxgpu,%04x,%" PRIx64, pdev, framebuffer_bytes);
 }
 
+char *host_type_identifier_sriov(const SriovType *t) {
+        char card[5] = "";
+
+        if (!t->any_psubdev)
+                snprintf(card, sizeof(card), "%04x", t->psubdev);
+        return text_printf("0001:sriov,%04x,%04x,%s,%" PRIx64 ",%" PRIx64 ",%" PRIx64 ",%" PRIx64 ",%s", t->vendor, t->pdev,
+                card, t->vfs_per_pgpu, t->framebuffer, t->exec_quantum_ms, t->preempt_timeout_us,
+                sriov_priority_to_string(t->priority));
+}
+
 int host_type_make_passthrough(HostType *ret) {
         _cleanup_(host_type_done) HostType t = {
                 .implementation = TYPE_PASSTHROUGH,
@@ -51,6 +61,7 @@ const char *host_type_driver(VgpuImplementation implementation) {
                 return "i915";
         case TYPE_MXGPU:
                 return "gim";
+        case TYPE_SRIOV: /* the PF's own, whichever it is */
         case TYPE_PASSTHROUGH:
         case _VGPU_IMPLEMENTATION_MAX:
         case _VGPU_IMPLEMENTATION_INVALID:

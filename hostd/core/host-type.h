@@ -10,10 +10,12 @@
  *   nvidia,<pdev>,<psubdev or empty>,<vdev>,<vsubdev>
  *   gvt-g,<pdev>,<low>,<high>,<fence>
  *   mxgpu,<pdev>,<framebuffer bytes>
+ *   sriov,<vendor>,<pdev>,<psubdev or empty>,<functions>,<framebuffer bytes>,<quantum>,<timeout>,<priority or empty>
  *
  * all hex in lower case, PCI ids as four digits. Class, type_id and instance counts are not part of it.
  */
 
+#include "hostd/core/sriov-types.h"
 #include "protocol/vgpu-implementation.h"
 
 typedef struct HostType {
@@ -29,13 +31,16 @@ typedef struct HostType {
         bool self_compatible_on_pgpu;         /* all but passthrough: homogeneous, a type lists only itself */
         char *type_id, *vclass, *config_file; /* NVIDIA; NULL when absent */
         uint64_t low_gm_sz, high_gm_sz, fence_sz; /* GVT-g: MiB, MiB, count */
-        uint64_t vgpus_per_pgpu;                  /* MxGPU */
+        uint64_t vgpus_per_pgpu;                  /* MxGPU; SR-IOV: virtual functions */
+        uint64_t exec_quantum_ms, preempt_timeout_us; /* SR-IOV; 0: the driver's */
+        const char *priority;                         /* SR-IOV: "low", "normal", "high"; NULL or "": the driver's */
 } HostType;
 
-/* The four identifiers. The caller frees; NULL without memory. psubdev NULL is any card. */
+/* The identifiers. The caller frees; NULL without memory. psubdev NULL is any card. */
 char *host_type_identifier_nvidia(uint16_t pdev, const uint16_t *psubdev, uint16_t vdev, uint16_t vsubdev);
 char *host_type_identifier_gvt_g(uint16_t pdev, uint64_t low, uint64_t high, uint64_t fence);
 char *host_type_identifier_mxgpu(uint16_t pdev, uint64_t framebuffer_bytes);
+char *host_type_identifier_sriov(const SriovType *t);
 
 /* The one type that every PGPU may have. */
 int host_type_make_passthrough(HostType *ret);

@@ -58,6 +58,11 @@ static bool config_file_is(const char *config_file, const char *path, bool whole
         return n > 0 && strlen(path) == n && memcmp(path, config_file, n) == 0;
 }
 
+/* An MxGPU or SR-IOV VGPU is a virtual function, which is passed through. */
+static bool gives_function(VgpuImplementation kind) {
+        return kind == TYPE_PASSTHROUGH || kind == TYPE_MXGPU || kind == TYPE_SRIOV;
+}
+
 static bool is_nvidia(const HostType *t) {
         return t->implementation == TYPE_NVIDIA || t->implementation == TYPE_NVIDIA_SRIOV;
 }
@@ -76,6 +81,8 @@ static bool type_is_meant(const HostType *t, const OrderGpu *gpu, bool whole_pat
         case TYPE_MXGPU:
                 return t->implementation == TYPE_MXGPU && t->framebuffer_size == gpu->framebufferbytes &&
                        t->vgpus_per_pgpu == gpu->vgpus_per_pgpu;
+        case TYPE_SRIOV:
+                return t->implementation == TYPE_SRIOV && streq(t->identifier, strempty(gpu->identifier));
         case TYPE_PASSTHROUGH:
                 return t->implementation == TYPE_PASSTHROUGH;
         case TYPE_NVIDIA_SRIOV:
@@ -198,6 +205,12 @@ static int check_companion(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu) {
 }
 
 static int refuse_unsupported(OrderCheck *c, const Pgpu *p, const char *identifier, const char *model_name) {
+        if (is_passthrough(identifier) && pgpu_division_is_fixed(p))
+                return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                        "PGPU %s has %" PRIu32 " virtual functions that xenvgpu did not make, so it cannot be passed "
+                        "through; whoever made them must take them back first (sriov_numvfs), and then the host is to be "
+                        "rescanned.",
+                        PCI_TEXT(&p->address), p->n_functions);
         if (is_passthrough(identifier) && !pgpu_offers_passthrough(p))
                 return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
                         "PGPU %s is the system display device and dom0 uses it, so it cannot be passed "
@@ -232,6 +245,11 @@ static int refuse_unknown_type(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu
                         " VGPUs for each PGPU, which the order wants on PGPU %s; the list of MxGPU types "
                         "must have it.",
                         gpu->framebufferbytes, gpu->vgpus_per_pgpu, PCI_TEXT(&p->address));
+        case TYPE_SRIOV:
+                return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
+                        "This host has no SR-IOV type %s, which the order wants on PGPU %s; its list of SR-IOV types "
+                        "(/etc/xenvgpu/sriov-types) must have it.",
+                        strempty(gpu->identifier), PCI_TEXT(&p->address));
         case TYPE_PASSTHROUGH:
         case TYPE_NVIDIA_SRIOV:
         case _VGPU_IMPLEMENTATION_MAX:
@@ -300,7 +318,7 @@ static int check_gpu(OrderCheck *c, size_t i) {
                         "card is well again, rescan the host.",
                         PCI_TEXT(&p->address));
 
-        if ((gpu->kind == TYPE_PASSTHROUGH || gpu->kind == TYPE_MXGPU) && !pci_address_is_xens(&p->address))
+        if (gives_function(gpu->kind) && !pci_address_is_xens(&p->address))
                 return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
                         "Nothing of PGPU %s can be passed through: its PCI domain has more than the 16 bits that Xen "
                         "has for it. Take the card off the controller that hides it (Intel's VMD, in the firmware's "
@@ -317,7 +335,11 @@ static int check_gpu(OrderCheck *c, size_t i) {
         return r;
 }
 
-/* qemu shows one GVT-g or MxGPU VGPU and no other beside it; of NVIDIA's the emulator takes several. */
+static const char *vgpu_label(VgpuImplementation kind) {
+        return kind == TYPE_GVT_G ? "GVT-g" : kind == TYPE_MXGPU ? "MxGPU" : "SR-IOV";
+}
+
+/* qemu shows one GVT-g, MxGPU or SR-IOV VGPU and no other beside it; of NVIDIA's the emulator takes several. */
 static int check_together(OrderCheck *c) {
         const OrderRequest *q = c->request;
         size_t n = 0, alone = SIZE_MAX;
@@ -334,7 +356,7 @@ static int check_together(OrderCheck *c) {
         return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE,
                 "VM '%s' has %zu VGPUs, and the %s one at device %s stands in a VM alone; give the others to "
                 "another VM.",
-                q->name_label, n, q->gpus[alone].kind == TYPE_GVT_G ? "GVT-g" : "MxGPU",
+                q->name_label, n, vgpu_label(q->gpus[alone].kind),
                 q->gpus[alone].device);
 }
 
@@ -382,8 +404,7 @@ static int check_virtualization(OrderCheck *c) {
                         q->name_label);
 
         for (size_t i = 0; i < q->n_gpus; i++) {
-                /* An MxGPU VGPU is a virtual function, which is passed through. */
-                if (q->gpus[i].kind != TYPE_PASSTHROUGH && q->gpus[i].kind != TYPE_MXGPU)
+                if (!gives_function(q->gpus[i].kind))
                         continue;
                 if (!c->view->iommu)
                         return refusal_made(c->refusal, ERROR_VM_REQUIRES_IOMMU,

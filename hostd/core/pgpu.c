@@ -56,7 +56,7 @@ bool pgpu_is_hidden_from_dom0(const Pgpu *p) {
 }
 
 bool pgpu_offers_passthrough(const Pgpu *p) {
-        return pci_address_is_xens(&p->address) &&
+        return pci_address_is_xens(&p->address) && !pgpu_division_is_fixed(p) &&
                (!p->is_system_display_device || pgpu_is_hidden_from_dom0(p));
 }
 

@@ -31,6 +31,9 @@ typedef struct Pgpu {
         uint64_t bar2_size; /* bytes */
         bool bars_known;
         bool is_lost; /* its configuration reads all ones: it has left the bus */
+        uint32_t total_functions; /* virtual ones that it can have; 0: it cannot be divided */
+        uint32_t n_functions;     /* that it has */
+        bool division_is_ours;    /* hostd made them, and may take them back */
         PciAddress *companions; /* other functions of its slot, passed through with it */
         size_t n_companions;
         char **supported, **enabled; /* identifiers; the service fills enabled (enablement.h) */
@@ -48,7 +51,13 @@ bool pgpu_is_candidate(uint16_t pci_class, uint16_t vendor, uint16_t device, cha
 /* Held by a driver that keeps the device away from dom0 (pciback, vfio-pci). */
 bool pgpu_is_hidden_from_dom0(const Pgpu *p);
 
-/* Passthrough is offered unless the PGPU is the system display device and dom0 uses it, or stands in a domain that Xen cannot be told of. */
+/* It has virtual functions that hostd did not make: it is never undivided, passed through, reset or unbound. */
+static inline _unused_ bool pgpu_division_is_fixed(const Pgpu *p) {
+        return p->n_functions > 0 && !p->division_is_ours;
+}
+
+/* Passthrough is offered unless the PGPU is the system display device and dom0 uses it, stands in a domain that Xen cannot
+ * be told of, or has virtual functions that hostd did not make. */
 bool pgpu_offers_passthrough(const Pgpu *p);
 
 /* Functions of one slot are passed through together. */

@@ -20,6 +20,7 @@ void type_catalog_done(TypeCatalog *c) {
         nvidia_xml_done(&c->xml);
         type_list_free(c->gvtg, c->n_gvtg);
         type_list_free(c->mxgpu, c->n_mxgpu);
+        sriov_types_free(c->sriov, c->n_sriov);
         *c = (TypeCatalog){};
 }
 
@@ -222,12 +223,16 @@ static uint32_t count_mxgpu(TypeBuild *b, const TypeListEntry *e) {
         return 0;
 }
 
+static bool stays_divided(const TypeBuild *b) {
+        return pgpu_division_is_fixed(b->pgpu) || b->catalog->keeps_divisions;
+}
+
 static int add_list_type(TypeBuild *b, bool gvtg, const TypeListEntry *e) {
         uint32_t instances = gvtg ? count_gvtg(b, e) : count_mxgpu(b, e);
         _cleanup_(host_type_done) HostType t = {};
         _cleanup_free_ char *identifier = NULL;
 
-        if (instances == 0)
+        if (instances == 0 || (!gvtg && b->pgpu->n_functions > 0 && stays_divided(b) && instances != b->pgpu->n_functions))
                 return 0;
         identifier = gvtg ? host_type_identifier_gvt_g(e->pdev, e->low_gm_sz, e->high_gm_sz, e->fence_sz)
                           : host_type_identifier_mxgpu(e->pdev, e->framebuffer);
@@ -261,6 +266,44 @@ static int add_list_types(TypeBuild *b, bool gvtg, const TypeListEntry *entries,
         return r;
 }
 
+static bool sriov_fits(const SriovType *t, const TypeBuild *b) {
+        const Pgpu *p = b->pgpu;
+
+        return t->vendor == p->vendor_id && t->pdev == p->device_id &&
+               (t->any_psubdev || (p->subsystem_known && t->psubdev == p->subsystem_device_id)) &&
+               pci_address_is_xens(&p->address) &&
+               (stays_divided(b) ? t->vfs_per_pgpu == p->n_functions : t->vfs_per_pgpu <= p->total_functions);
+}
+
+static int add_sriov_type(TypeBuild *b, const SriovType *e) {
+        _cleanup_free_ char *identifier = host_type_identifier_sriov(e);
+        _cleanup_(host_type_done) HostType t = {};
+
+        if (!identifier)
+                return -ENOMEM;
+        if (find_built(b, identifier)) {
+                REPORT(b, b->catalog->sriov_path, e->line, "type '%s' is left out: an earlier line is the same", e->name);
+                return 0;
+        }
+        t = begin_type(b, TYPE_SRIOV, take_ptr(identifier), e->name, (uint32_t) e->vfs_per_pgpu);
+        t.experimental = e->experimental;
+        t.framebuffer_size = e->framebuffer;
+        t.vgpus_per_pgpu = e->vfs_per_pgpu;
+        t.exec_quantum_ms = e->exec_quantum_ms;
+        t.preempt_timeout_us = e->preempt_timeout_us;
+        t.priority = sriov_priority_to_string(e->priority);
+        return add_type(b, &t);
+}
+
+static int add_sriov_types(TypeBuild *b) {
+        int r = 0;
+
+        for (size_t i = 0; r >= 0 && i < b->catalog->n_sriov; i++)
+                if (sriov_fits(&b->catalog->sriov[i], b))
+                        r = add_sriov_type(b, &b->catalog->sriov[i]);
+        return r;
+}
+
 static int build_types(TypeBuild *b) {
         uint16_t vendor = b->pgpu->vendor_id;
         bool passthrough = pgpu_offers_passthrough(b->pgpu);
@@ -278,7 +321,7 @@ static int build_types(TypeBuild *b) {
                 r = add_conf_types(b);
         if (r >= 0 && vendor == PCI_VENDOR_INTEL)
                 r = add_list_types(b, /* gvtg= */ true, b->catalog->gvtg, b->catalog->n_gvtg);
-        return r;
+        return r < 0 ? r : add_sriov_types(b);
 }
 
 int catalog_types_for(const TypeCatalog *c, const Pgpu *p, const NameSource *names, const ProblemSink *problems,

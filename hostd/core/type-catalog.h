@@ -4,7 +4,8 @@
  * The catalog: all that the type files say, and what of it a card can run
  *
  * By PCI vendor, as XenServer does: NVIDIA and Intel offer passthrough first, then their VGPU types; AMD
- * offers VGPU types alone if there are any, else passthrough; others passthrough only. The result of
+ * offers VGPU types alone if there are any, else passthrough; others passthrough only. SR-IOV types come last, of any
+ * vendor: those whose number of virtual functions the card can have, or has where its division is fixed. The result of
  * catalog_types_for() is what the card supports.
  */
 
@@ -19,7 +20,7 @@ typedef struct CatalogConf {
 } CatalogConf;
 
 typedef struct TypeCatalog {
-        const char *xml_path, *gvtg_path, *mxgpu_path; /* for problems; borrowed */
+        const char *xml_path, *gvtg_path, *mxgpu_path, *sriov_path; /* for problems; borrowed */
         CatalogConf *confs; /* in the order of the file names */
         size_t n_confs;
         NvidiaXml xml;
@@ -28,6 +29,9 @@ typedef struct TypeCatalog {
         size_t n_gvtg;
         TypeListEntry *mxgpu;
         size_t n_mxgpu;
+        SriovType *sriov;
+        size_t n_sriov;
+        bool keeps_divisions; /* every division is fixed: what is not divided offers no SR-IOV type */
 } TypeCatalog;
 
 void type_catalog_done(TypeCatalog *c);

@@ -118,6 +118,7 @@ static void add_display(StrList *l, const char *vgpu_args, const VgpuRecord *g) 
                 strlist_add(l, "-priv");
                 break;
         case VGPU_KIND_MXGPU:
+        case VGPU_KIND_SRIOV:
         case _VGPU_KIND_MAX:
         case _VGPU_KIND_INVALID:
                 break;
@@ -150,7 +151,7 @@ int dm_build_qemu_arguments(const char *program, const char *const *arguments, c
         const VgpuRecord *gpus, size_t n_gpus, char ***ret) {
 
         /* An MxGPU guest keeps its emulated card beside the VF; GVT-g and NVIDIA bring their own display. */
-        bool replace = n_gpus > 0 && gpus[0].kind != VGPU_KIND_MXGPU, placed = !replace;
+        bool replace = n_gpus > 0 && !vgpu_kind_has_function(gpus[0].kind), placed = !replace;
         _cleanup_strlist_ StrList l = {};
 
         strlist_add(&l, program);

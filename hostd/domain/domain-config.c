@@ -160,7 +160,7 @@ static int add_function(struct json_object *pcidevs, const PciAddress *a) {
                json_add_u64(o, "dev", a->dev) ?: json_add_u64(o, "func", a->fn) ?: json_add_u64(o, "vfunc_mask", 1);
 }
 
-/* Passed-through PGPUs, and the virtual function of an MxGPU VGPU. */
+/* Passed-through PGPUs, and the virtual function of an MxGPU or SR-IOV VGPU. */
 static int lay_out_functions(
         const StartOrder *order, struct json_object *config, struct json_object *b_info) {
         struct json_object *pcidevs, *maximum = JSON_AT(b_info, "max_memkb");
@@ -169,7 +169,7 @@ static int lay_out_functions(
         int r = 0;
 
         for (size_t i = 0; i < order->n_vgpus; i++)
-                any = any || (order->vgpus[i].kind == VGPU_KIND_MXGPU && order->vgpus[i].virtual_pci_address);
+                any = any || (vgpu_kind_has_function(order->vgpus[i].kind) && order->vgpus[i].virtual_pci_address);
         if (!any)
                 return 0;
 
@@ -181,7 +181,7 @@ static int lay_out_functions(
         for (size_t i = 0; r >= 0 && i < order->n_pcis; i++)
                 r = add_function(pcidevs, &order->pcis[i].address);
         for (size_t i = 0; r >= 0 && i < order->n_vgpus; i++)
-                if (order->vgpus[i].kind == VGPU_KIND_MXGPU && order->vgpus[i].virtual_pci_address)
+                if (vgpu_kind_has_function(order->vgpus[i].kind) && order->vgpus[i].virtual_pci_address)
                         r = add_function(pcidevs, order->vgpus[i].virtual_pci_address);
 
         /* With an IOMMU at work libxl refuses memory that is filled on demand. */

@@ -8,6 +8,7 @@
 #include "hostd/domain/emulator.h"
 #include "hostd/domain/guest-watch.h"
 #include "hostd/domain/takedown.h"
+#include "hostd/domain/vgpu-setup.h"
 #include "protocol/errors.h"
 
 struct Domain {
@@ -28,6 +29,7 @@ struct Domain {
 
         /* its steps */
         HelperProcess *setup; /* the VGPUs' functions are made ready */
+        SetupStep setup_step;
         EmulatorStep emulator;
         GuestWatch guest;
         HelperProcess *dump; /* the guest's memory is being written to a file */
@@ -43,6 +45,9 @@ int domain_publish(Domain *d); /* writes the record and sends it to clients */
 
 /* domid: 0: there is none, or none that others should know. True: it has come to another stage. */
 bool domain_update_record(Domain *d, uint32_t domid);
+
+/* The virtual function that the VM has, into the record; -ENOMEM. */
+int domain_note_function(Domain *d);
 
 /* Keeps the first error of this life. */
 void domain_set_error(Domain *d, ErrorCode code, const char *format, ...) _printf_(3, 4);

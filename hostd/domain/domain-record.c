@@ -38,6 +38,16 @@ static void set_text(char **text, const char *value) {
         }
 }
 
+int domain_note_function(Domain *d) {
+        const PciAddress *function = d->order.n_vgpus > 0 ? d->order.vgpus[0].virtual_pci_address : NULL;
+
+        if (!function)
+                return 0;
+        free(d->record.function);
+        d->record.function = strdup(PCI_TEXT(function));
+        return d->record.function ? 0 : -ENOMEM;
+}
+
 /* A reboot of the guest does not count as a start. */
 static void count_start(Domain *d) {
         StartStage stage = start_stage_from_string(domain_stage_to_string(d->machine.stage));

@@ -14,9 +14,7 @@
 #include "common/daemon/log.h"
 #include "hostd/domain/domain-config.h"
 #include "hostd/domain/domain-private.h"
-#include "hostd/domain/vgpu-setup.h"
 #include "hostd/helper/core-dump.h"
-#include "hostd/helper/native-driver.h"
 
 /* The record is written first, then the action done. */
 
@@ -135,6 +133,8 @@ static int lay_out_again(Domain *d) {
         return 0;
 }
 
+static void set_up(Domain *d);
+
 static void on_set_up(int result, const char *words, void *userdata) {
         Domain *d = userdata;
         int r;
@@ -143,9 +143,15 @@ static void on_set_up(int result, const char *words, void *userdata) {
                 domain_fail(d, ERROR_DOMAIN_FAILED, "%s", words);
                 return;
         }
+        if (d->setup_step == SETUP_AGAIN) {
+                set_up(d);
+                return;
+        }
         r = vgpu_setup_apply(&d->order, words);
         if (r > 0)
                 r = lay_out_again(d);
+        if (r >= 0)
+                r = domain_note_function(d);
         if (r >= 0)
                 build(d);
         else
@@ -157,18 +163,16 @@ static void set_up(Domain *d) {
         Processes *p = d->world.processes;
         int r;
 
-        if (!vgpu_setup_work(d->world.program, &d->order, &work)) {
+        d->setup_step = vgpu_setup_work(d->world.program, &d->order, &work);
+        if (d->setup_step == SETUP_NOTHING) {
                 build(d);
                 return;
         }
         d->setup = p->ops->end_helper(d->setup);
         r = p->ops->start_helper(p, &work, on_set_up, d, &d->setup);
-        if (r < 0 && d->order.vgpus[0].kind == VGPU_KIND_MXGPU)
-                domain_fail(d, ERROR_DOMAIN_FAILED, "The virtual function of PGPU %s cannot be chosen: %s.",
-                        PCI_TEXT(&d->order.vgpus[0].physical_pci_address), strerror(-r));
-        else if (r < 0)
-                domain_fail(d, ERROR_DOMAIN_FAILED, "The driver %s cannot be bound: %s.",
-                        native_driver_of(d->order.vgpus[0].kind), strerror(-r));
+        if (r < 0)
+                domain_fail(d, ERROR_DOMAIN_FAILED, "The helper that makes the VM's GPU ready cannot be started: %s.",
+                        strerror(-r));
 }
 
 /* 3. Created: meanwhile xenvgpu-dm reports its progress in dm.json. */
@@ -502,6 +506,7 @@ int domain_new(const DomainWorld *world, Domain **ret) {
                 .world = &d->world,
                 .machine = &d->machine,
                 .record = &d->record,
+                .order = &d->order,
                 .done = on_taken_down,
                 .userdata = d,
         };

@@ -163,7 +163,8 @@ int main(int argc, char **argv) {
                 return core_dump_main(argc, argv, libxl_dump_core, sim_dump_core);
         if (argc >= 2 && streq(argv[1], NATIVE_DRIVER_VERB))
                 return native_driver_main(argc, argv, assign_leave_pciback);
-        if (argc >= 2 && streq(argv[1], VIRTUAL_FUNCTION_VERB))
+        if (argc >= 2 && (streq(argv[1], VIRTUAL_FUNCTION_VERB) || streq(argv[1], VIRTUAL_FUNCTION_UNDIVIDE_VERB) ||
+                                 streq(argv[1], VIRTUAL_FUNCTION_FREE_VERB)))
                 return virtual_function_main(argc, argv);
         if (domain_program_parse_argv(argv, &program, &error) < 0) {
                 log_error("%s", strempty(error));

@@ -4,6 +4,7 @@
 
 #include "common/daemon/log.h"
 #include "hostd/domain/takedown.h"
+#include "hostd/domain/vgpu-setup.h"
 
 #define GRACE (5 * UINT64_C(1000000))
 #define RETRY_PAUSE UINT64_C(1000000)
@@ -103,7 +104,32 @@ static void on_destroyed(int result, const char *error, void *userdata) {
                 on_late_emulator_ended(-1, t);
 }
 
-/* 4. Nothing runs any more. */
+/* 4. Nothing runs any more. Its virtual function is free once its reset is proved; one that fails is suspect, which the
+ * helper notes before it begins. */
+
+static void on_released(int result, const char *words, void *userdata) {
+        Takedown *t = userdata;
+
+        t->release = t->world->processes->ops->end_helper(t->release);
+        if (result < 0)
+                log_error("The virtual function of VM %s is suspect, and given to no VM: %s", t->name, words);
+        t->done(t->userdata);
+}
+
+static void release(Takedown *t) {
+        _cleanup_(helper_work_done) HelperWork work = {};
+        Processes *p = t->world->processes;
+        int r;
+
+        if (!vgpu_release_work(t->world->program, t->order, &work)) {
+                t->done(t->userdata);
+                return;
+        }
+        t->release = p->ops->end_helper(t->release);
+        r = p->ops->start_helper(p, &work, on_released, t, &t->release);
+        if (r < 0)
+                on_released(r, strerror(-r), t);
+}
 
 static void on_given_back(int result, const char *error, void *userdata) {
         Takedown *t = userdata;
@@ -111,7 +137,7 @@ static void on_given_back(int result, const char *error, void *userdata) {
         if (result < 0)
                 retry_later(t, error);
         else
-                t->done(t->userdata);
+                release(t);
 }
 
 static void finish(Takedown *t) {
@@ -119,8 +145,12 @@ static void finish(Takedown *t) {
         int r;
 
         forget_ending(t);
-        if (!t->owned || t->machine->again || !h->ops->give_back) {
+        if (!t->owned || t->machine->again) {
                 t->done(t->userdata);
+                return;
+        }
+        if (!h->ops->give_back) {
+                release(t);
                 return;
         }
         r = h->ops->give_back(h, on_given_back, t);
@@ -130,5 +160,6 @@ static void finish(Takedown *t) {
 
 void takedown_done(Takedown *t) {
         forget_ending(t);
+        t->release = t->world->processes->ops->end_helper(t->release);
         t->retry = loop_timer_free(t->retry);
 }

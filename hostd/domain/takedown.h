@@ -5,7 +5,8 @@
  *
  * The emulator ends before qemu; then the domain with its device model; then the emulator once more, for xenvgpu-dm may
  * have started it while we were looking, and qemu, which holds the disks and may not have reacted when a failed create
- * told it to end. What else was taken from the host (PCI functions) is given back, unless the guest reboots. Only then
+ * told it to end. What else was taken from the host (PCI functions) is given back, and a virtual function is reset and
+ * looked at, unless the guest reboots. Only then
  * nothing of the VM is left. A step that fails is tried again without limit: as long as the domain may be there, the VM
  * has not halted.
  */
@@ -19,12 +20,14 @@ typedef struct Takedown {
         const char *name;             /* of the VM */
         const DomainMachine *machine; /* whether the guest reboots is looked up when it matters */
         const RunRecord *record;      /* the processes, as far as dm.json does not say them */
+        const StartOrder *order;
         void (*done)(void *userdata);
         void *userdata;
         bool owned; /* a domain of this VM in the hypervisor is ours to destroy */
 
         /* private */
         ProcessWatch *ending;
+        HelperProcess *release;
         LoopTimer *retry;
 } Takedown;
 

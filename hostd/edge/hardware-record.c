@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "hostd/edge/hardware.h"
 
 static int add_text(struct json_object *o, const char *member, const char *text) {
@@ -31,6 +32,11 @@ static int build_internal_config(const HostType *t, struct json_object **ret) {
                 r = r ?: add_number_text(o, "vgt_low_gm_sz", t->low_gm_sz) ?:
                     add_number_text(o, "vgt_high_gm_sz", t->high_gm_sz) ?:
                     add_number_text(o, "vgt_fence_sz", t->fence_sz);
+        if (t->implementation == TYPE_SRIOV)
+                r = r ?: add_number_text(o, "vfs_per_pgpu", t->vgpus_per_pgpu) ?:
+                    add_number_text(o, "exec_quantum_ms", t->exec_quantum_ms) ?:
+                    add_number_text(o, "preempt_timeout_us", t->preempt_timeout_us) ?:
+                    add_text(o, "priority", strempty(t->priority));
         if (t->implementation == TYPE_MXGPU)
                 r = r ?: add_number_text(o, "vgpus_per_pgpu", t->vgpus_per_pgpu);
         if (r >= 0)
@@ -70,6 +76,9 @@ InventoryPgpu hardware_pgpu_record(const Pgpu *p, PgpuIds *ids) {
         *ids = (PgpuIds){};
         for (size_t i = 0; i < (p->subsystem_known ? 4 : 2); i++)
                 (void) snprintf(ids->text[i], sizeof(ids->text[i]), "%04x", values[i]);
+        if (p->n_functions > 0)
+                text_format(ids->division, sizeof(ids->division), "%s %" PRIu32,
+                        pgpu_division_is_fixed(p) ? "fixed" : "ours", p->n_functions);
         return (InventoryPgpu){
                 .pci_id = p->address,
                 .vendor_id = ids->text[0],
@@ -83,6 +92,7 @@ InventoryPgpu hardware_pgpu_record(const Pgpu *p, PgpuIds *ids) {
                 .is_system_display_device = p->is_system_display_device,
                 .supported = p->supported,
                 .enabled = p->enabled,
+                .division = ids->division,
                 .health = p->is_lost ? (char *) "lost" : NULL,
                 .health_reason = p->is_lost ? (char *) PGPU_LOST_REASON : NULL,
         };

@@ -37,6 +37,7 @@ int hardware_mark_lost(Hardware *h, const HardwareSettings *settings, Pgpu *p);
  * a K1 or K2 type does. internal_config is the caller's to put. */
 typedef struct PgpuIds {
         char text[4][5];
+        char division[sizeof("fixed ") + 10];
 } PgpuIds;
 
 int hardware_type_record(const HostType *t, char *ret_itself[static 2], TypeRecord *ret);

@@ -17,6 +17,7 @@
 #include "hostd/edge/pci-listing.h"
 #include "hostd/edge/pci-scan.h"
 #include "hostd/edge/sysfs-facts.h"
+#include "hostd/run/division.h"
 #include "hostd/run/pci-function.h"
 
 #define ARBITER_SIZE_MAX 4096
@@ -188,7 +189,7 @@ static bool arbiter_names(const char *path, PciAddress *ret) {
 
 /* Whether it can be divided into virtual functions. */
 static bool is_physical(const PciTree *t, size_t i) {
-        return t->facts && t->facts[i].is_physical_function;
+        return t->facts && t->facts[i].total_functions > 0;
 }
 
 /* A virtual function has no ids in its own configuration space; in a listing it is known by that. */
@@ -244,6 +245,7 @@ typedef struct PgpuMaker {
 static void fill_facts(const PgpuMaker *m, const SysfsFacts *facts, Pgpu *p) {
         p->driver_known = true;
         p->bar2_size = facts->bar2_size;
+        p->total_functions = facts->total_functions;
         p->bars_known = facts->bars_known;
         p->is_system_display_device = facts->boot_vga;
         p->display_known = facts->boot_vga_known;
@@ -370,7 +372,25 @@ int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu 
         maker.accelerators = settings->accelerators;
         maker.display_known = arbiter_names(settings->vga_arbiter, &maker.display);
         r = make_pgpus(&maker, problems, ret, ret_n);
+        if (r >= 0)
+                pci_scan_divisions(settings, *ret, *ret_n);
         return r < 0 ? r : list_others(&tree, *ret, *ret_n, ret_others);
+}
+
+void pci_scan_divisions(const PciScanSettings *settings, Pgpu *pgpus, size_t n) {
+        for (size_t i = 0; i < n && !settings->listing; i++) {
+                PciAddress functions[SRIOV_FUNCTIONS_MAX];
+                _cleanup_(division_done) Division note = {};
+                size_t n_functions = 0;
+
+                if (pgpus[i].total_functions == 0 ||
+                        pci_function_list_virtual(settings->sysfs_path ?: PCI_SYSFS, &pgpus[i].address, functions,
+                                ARRAY_SIZE(functions), &n_functions) < 0)
+                        continue;
+                pgpus[i].n_functions = (uint32_t) n_functions;
+                pgpus[i].division_is_ours =
+                        settings->runtime && division_read(settings->runtime, &pgpus[i].address, &note) >= 0;
+        }
 }
 
 int pci_find_physical(const PciScanSettings *settings, const PciAddress *address, PciAddress *ret) {

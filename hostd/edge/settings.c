@@ -49,6 +49,7 @@ static int check(const HostSettings *s) {
                 {"hypervisor", s->hypervisor, {"libxl", "simulated"}},
                 {"units", s->units, {"systemd", "process"}},
                 {"emulator_arguments", s->emulator_arguments, {"today", "6.x"}},
+                {"sriov_division", s->sriov_division, {"ours", "fixed"}},
                 {"on_emulator_death", s->on_emulator_death, {"report", "crash"}},
         };
         int r;
@@ -168,6 +169,8 @@ HardwareSettings host_settings_hardware(const HostSettings *s) {
                                 .nvidia_driver = s->nvidia_driver_link,
                                 .gvtg_list = s->gvtg_list,
                                 .mxgpu_list = s->mxgpu_list,
+                                .sriov_list = s->sriov_list,
+                                .keeps_divisions = streq_ptr(s->sriov_division, "fixed"),
                         },
         };
 }

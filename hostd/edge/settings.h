@@ -29,6 +29,9 @@
                 "link that ends in the version of NVIDIA's host driver") \
         TEXT(gvtg_list, "/etc/gvt-g-whitelist", "list of Intel GVT-g types") \
         TEXT(mxgpu_list, "/etc/mxgpu-whitelist", "list of AMD MxGPU types") \
+        TEXT(sriov_list, "/etc/xenvgpu/sriov-types", "list of SR-IOV types: how boards may be cut") \
+        TEXT(sriov_division, "ours", \
+                "who divides GPUs into virtual functions: ours (hostd, as a VM's type asks), or fixed (nobody; those that are there are used)") \
         TEXT(hypervisor, "libxl", "libxl, or simulated") \
         TEXT(sim_dir, "", "folder of the simulated hypervisor") \
         TEXT(boot_id_file, "", "file that names this boot; empty: the hypervisor's own") \

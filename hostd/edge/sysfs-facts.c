@@ -126,7 +126,6 @@ int sysfs_resource_size(const char *text, unsigned region, uint64_t *ret) {
 
 static int read_sriov(const char *folder, SysfsFacts *f) {
         _cleanup_free_ char *physfn = NULL, *total = NULL;
-        uint32_t n = 0;
         int r;
 
         r = read_link(folder, "physfn", &physfn);
@@ -135,7 +134,8 @@ static int read_sriov(const char *folder, SysfsFacts *f) {
         f->is_virtual_function = physfn != NULL;
         if (physfn)
                 (void) pci_address_from_string(last_element(physfn), &f->physical);
-        f->is_physical_function = total && parse_u32(total, &n) >= 0 && n > 0;
+        if (total)
+                (void) parse_u32(total, &f->total_functions);
         return r;
 }
 

@@ -14,7 +14,7 @@ typedef struct SysfsFacts {
         char *bridge; /* address of the parent, "" for a root bus */
         bool is_virtual_function;
         PciAddress physical;       /* of a virtual function */
-        bool is_physical_function; /* it can have virtual ones */
+        uint32_t total_functions;  /* virtual ones that it can have */
         bool boot_vga, boot_vga_known;
         uint64_t bar2_size; /* bytes */
         bool bars_known;

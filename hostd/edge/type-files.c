@@ -129,11 +129,23 @@ static int read_list(const char *path, ProblemSink problems, const TypeListForma
         return r <= 0 ? r : type_list_parse(format, data, size, &problems, ret, ret_n);
 }
 
+static int read_sriov(ProblemSink problems, TypeCatalog *c) {
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+        int r;
+
+        problems.path = c->sriov_path;
+        r = read_bytes(&problems, LIST_SIZE_MAX, &data, &size);
+        return r <= 0 ? r : sriov_types_parse(data, size, &problems, &c->sriov, &c->n_sriov);
+}
+
 int type_files_read(const TypeFileSettings *settings, const ProblemSink *problems, TypeCatalog *ret) {
         _cleanup_(type_catalog_done) TypeCatalog c = {
                 .multi_vgpu = driver_gives_several(settings),
                 .gvtg_path = settings->gvtg_list,
                 .mxgpu_path = settings->mxgpu_list,
+                .sriov_path = settings->sriov_list,
+                .keeps_divisions = settings->keeps_divisions,
         };
         int r;
 
@@ -144,6 +156,8 @@ int type_files_read(const TypeFileSettings *settings, const ProblemSink *problem
                 r = read_list(c.gvtg_path, *problems, &type_list_gvtg, &c.gvtg, &c.n_gvtg);
         if (r >= 0)
                 r = read_list(c.mxgpu_path, *problems, &type_list_mxgpu, &c.mxgpu, &c.n_mxgpu);
+        if (r >= 0)
+                r = read_sriov(*problems, &c);
         if (r < 0)
                 return r;
 

@@ -17,6 +17,8 @@ typedef struct TypeFileSettings {
         const char *const *nvidia_multi_vgpu_versions; /* NULL: XenServer's default list */
         const char *gvtg_list;                         /* /etc/gvt-g-whitelist */
         const char *mxgpu_list;                        /* /etc/mxgpu-whitelist */
+        const char *sriov_list;                        /* /etc/xenvgpu/sriov-types */
+        bool keeps_divisions;                          /* see TypeCatalog */
 } TypeFileSettings;
 
 int type_files_read(const TypeFileSettings *settings, const ProblemSink *problems, TypeCatalog *ret);

@@ -19,6 +19,7 @@ const char *native_driver_of(VgpuKind kind) {
                 return host_type_driver(TYPE_NVIDIA);
         case VGPU_KIND_GVT_G:
                 return host_type_driver(TYPE_GVT_G);
+        case VGPU_KIND_SRIOV: /* that of the PGPU stays */
         case VGPU_KIND_MXGPU: /* gimtool takes care of its card's driver */
         case _VGPU_KIND_MAX:
         case _VGPU_KIND_INVALID:

@@ -1,41 +1,37 @@
 #pragma once
 
 /*
- * The virtual function of an MxGPU VGPU
+ * The virtual function of an MxGPU or SR-IOV VGPU
  *
- * AMD's gimtool divides a physical function (the PGPU) into virtual ones; then each VM gets one of them as a
- * PCI device. The division is made before the first of them is used, once: it stands until the host reboots,
- * or another type with other numbers is wanted while none of them is in use. gimtool runs for one PGPU at a
- * time, whichever the VMs are (XenServer's rule: its driver takes no two at once).
+ * A physical function (the PGPU) is divided into virtual ones; then each VM gets one of them as a PCI device. AMD's gimtool
+ * divides for MxGPU types, the kernel (sriov_numvfs) for SR-IOV types: hostd/helper/divide.h. The division is made before
+ * the first function is used, and stands until the host reboots, or another division or the whole PGPU is wanted while no VM
+ * has a function.
  *
- * A helper process does it (hostd/helper/helper-process.h), under a lock that gimtool itself inherits, so
- * that it is free only when both have ended. Below the runtime folder stand
+ * A helper process does it (hostd/helper/helper-process.h), under one lock of the host. Below the runtime folder stand the
+ * notes of hostd/run/division.h, and for each VM
  *
- *   mxgpu/lock
- *   mxgpu/<address of the PGPU>     {"num_vfs":4,"vf_fb_mib":1920}: how it is divided
  *   vm/<uuid>/function.json         {"physical":"0000:05:00.0","virtual":"0000:05:02.0"}: what the VM has
  *
- * which do not survive a reboot, and neither does the division itself. A function is free again when the VM's
- * folder is gone or its record says halted.
+ * A function is free again when the VM is over: its program has it reset, and looks whether it answers, before the VM's end
+ * is reported. One that fails is suspect, and given to nobody. Also when the VM's folder is gone or its record says halted.
  */
 
-#include "common/base/pci-address.h"
+#include "hostd/helper/divide.h"
 #include "hostd/helper/helper-process.h"
 
 #define VIRTUAL_FUNCTION_VERB "--choose-virtual-function"
-
-typedef struct VirtualFunctionWish {
-        const char *folder;  /* run folder of the VM */
-        const char *sysfs;   /* "/sys/bus/pci" */
-        const char *gimtool; /* looked up where it has no slash */
-        uint64_t timeout;    /* of one run of gimtool, µs */
-        PciAddress physical;
-        uint32_t num_vfs;
-        uint32_t vf_fb_mib; /* frame buffer of each, MiB */
-} VirtualFunctionWish;
+#define VIRTUAL_FUNCTION_UNDIVIDE_VERB "--undivide"
+#define VIRTUAL_FUNCTION_FREE_VERB "--free-virtual-function"
 
 /* Its answer is the function's address. Asked again for the same VM it is the same one, as long as it stands. */
-HelperWork virtual_function_work(const VirtualFunctionWish *wish);
+HelperWork virtual_function_work(const DivisionWish *wish);
+
+/* A PGPU is to be passed through as a whole: its functions are taken back, if they are ours and no VM has one. */
+HelperWork virtual_function_undivide_work(const DivisionWish *wish);
+
+/* The VM is over: the function of its note is reset and looked at. Nothing to do without a note. */
+HelperWork virtual_function_free_work(const char *folder, const char *sysfs);
 
 /* The helper: argv is the program, the verb, its arguments; the exit status. */
 int virtual_function_main(int argc, char **argv);

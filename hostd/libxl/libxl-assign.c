@@ -62,8 +62,15 @@ static int unbind_pciback(Libxl *xl, const PciAddress *function) {
 
 static int take(Libxl *xl, const PciAddress *function) {
         _cleanup_free_ char *error = NULL;
+        PciAddress virtual;
+        size_t n = 0;
         int r;
 
+        if (pci_function_list_virtual(PCI_SYSFS, function, &virtual, 1, &n) >= 0 && n > 0) {
+                (void) printf("PCI function %s is not taken from its driver: it has virtual functions, such as %s.\n",
+                        PCI_TEXT(function), PCI_TEXT(&virtual));
+                return -EBUSY;
+        }
         if (pci_function_has_driver(PCI_SYSFS, function, "pciback"))
                 return 0;
         r = nvidia_gpu_release(PCI_SYSFS, NVIDIA_GPUS, function, &error);

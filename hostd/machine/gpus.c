@@ -7,9 +7,17 @@
 #include "hostd/core/idset.h"
 #include "hostd/machine/gpus.h"
 
+static HardwareSettings settings_of(const Gpus *g) {
+        HardwareSettings settings = host_settings_hardware(g->settings);
+
+        /* Where divisions are kept as they are, none is ours. */
+        settings.pci.runtime = settings.files.keeps_divisions ? NULL : g->runtime;
+        return settings;
+}
+
 /* What is wrong is logged once, not at each reading. */
 static int read_hardware(Gpus *g, Hardware *ret) {
-        const HardwareSettings settings = host_settings_hardware(g->settings);
+        const HardwareSettings settings = settings_of(g);
         Hardware hardware = {};
         int r;
 
@@ -118,7 +126,7 @@ Pgpu *gpus_find(const Gpus *g, const PciAddress *address) {
 }
 
 const Pgpu *gpus_find_by_function(const Gpus *g, const PciAddress *address) {
-        const HardwareSettings settings = host_settings_hardware(g->settings);
+        const HardwareSettings settings = settings_of(g);
         PciAddress physical;
 
         if (!g->source && pci_find_physical(&settings.pci, address, &physical) >= 0)
@@ -126,8 +134,15 @@ const Pgpu *gpus_find_by_function(const Gpus *g, const PciAddress *address) {
         return pgpu_find_by_function(g->hardware.pgpus, g->hardware.n_pgpus, address);
 }
 
+void gpus_look_at_divisions(Gpus *g) {
+        const HardwareSettings settings = settings_of(g);
+
+        if (!g->source)
+                pci_scan_divisions(&settings.pci, g->hardware.pgpus, g->hardware.n_pgpus);
+}
+
 int gpus_look_for_lost(Gpus *g, Pgpu *p) {
-        const HardwareSettings settings = host_settings_hardware(g->settings);
+        const HardwareSettings settings = settings_of(g);
         bool lost;
         int r;
 

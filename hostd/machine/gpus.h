@@ -38,6 +38,7 @@ typedef struct HardwareSource {
 typedef struct Gpus {
         const HostSettings *settings;
         const HardwareSource *source; /* or NULL */
+        const char *runtime;          /* the folder with notes of divisions; or NULL */
         HostStore *store;
         const PgpuListener *listener; /* or NULL: nobody listens yet */
         void *userdata;
@@ -50,6 +51,9 @@ int gpus_rescan(Gpus *g);
 Pgpu *gpus_find(const Gpus *g, const PciAddress *address);
 /* The one that the function is, goes along with, or is a virtual function of; or NULL. */
 const Pgpu *gpus_find_by_function(const Gpus *g, const PciAddress *address);
+
+/* Looks again how they are divided, which the program of a VM may have changed. */
+void gpus_look_at_divisions(Gpus *g);
 
 /* One that does not answer any more since it was read: 1 when it is lost now, 0 when it answers, -ENOMEM. */
 int gpus_look_for_lost(Gpus *g, Pgpu *p);

@@ -16,8 +16,11 @@ const char *pci_function_driver(const char *sysfs, const PciAddress *function, c
 bool pci_function_has_driver(const char *sysfs, const PciAddress *function, const char *driver);
 bool pci_driver_is_loaded(const char *sysfs, const char *driver);
 
+bool pci_function_can_reset(const char *sysfs, const PciAddress *function);
 bool pci_function_is_there(const char *sysfs, const PciAddress *function);
 int pci_function_read(const char *sysfs, const PciAddress *function, const char *name, char **ret);
+/* In a folder that only looks like sysfs the program <sysfs>/actor may play the kernel: it is run with the address, the
+ * name and the value, and its exit status is the errno. */
 int pci_function_write(const char *sysfs, const PciAddress *function, const char *name, const char *value);
 
 /* Files of the kernel take one write, and are not made where they are missing. */
@@ -25,6 +28,16 @@ int kernel_write(const char *path, const char *value);
 
 /* The physical function of a virtual one; -ENOENT: it is none. */
 int pci_function_physical(const char *sysfs, const PciAddress *function, PciAddress *ret);
+
+/* The virtual functions of a physical one, by address, at most max. Without the kernel's lock on the device, which whoever
+ * divides it holds. */
+int pci_function_list_virtual(const char *sysfs, const PciAddress *physical, PciAddress *ret, size_t max, size_t *ret_n);
+
+/* Whether its command register reads as a register: the ids of a virtual function read all ones in any case. */
+bool pci_function_answers(const char *sysfs, const PciAddress *function);
+
+/* Whether its SR-IOV capability says that it has virtual functions: 1, 0; -ENOENT: no such capability is to be seen. */
+int pci_function_has_sriov_enabled(const char *sysfs, const PciAddress *function);
 
 /* The other functions of its slot that belong to the card (its sound, for one) and must go along: they share power, reset
  * and often an IOMMU group. No GPU, nothing that can be divided, no virtual function: those may be other VMs'. A virtual

@@ -51,6 +51,7 @@ static const Option options[] = {
         OPTION("gimtool=", OPTION_TEXT, gimtool, .fallback = "gimtool"),
         OPTION("gimtool-timeout=", OPTION_NUMBER, gimtool_timeout,
                 .fallback_number = DOMAIN_PROGRAM_GIMTOOL_TIMEOUT),
+        OPTION("keep-divisions", OPTION_FLAG, keep_divisions),
         OPTION("core-dump-folder=", OPTION_TEXT, core_dump_folder),
         OPTION("core-dumps=", OPTION_NUMBER, core_dumps),
         OPTION("on-emulator-death=", OPTION_DEATH, crash_on_emulator_death),

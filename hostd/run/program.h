@@ -44,6 +44,7 @@ typedef struct DomainProgram {
         const char *sysfs;            /* of the PCI bus; none (simulated alone): no drivers, no virtual functions */
         const char *gimtool;          /* "gimtool" */
         uint64_t gimtool_timeout;     /* µs, for one run of it; DOMAIN_PROGRAM_GIMTOOL_TIMEOUT */
+        bool keep_divisions;          /* GPUs are divided by others: virtual functions are used, and never made or taken back */
         const char *core_dump_folder; /* none: no cores */
         uint64_t core_dumps;          /* 0: no cores */
         bool crash_on_emulator_death; /* else the death is reported and the guest goes on */

@@ -42,6 +42,7 @@ static const RecordField run_fields[] = {
         FIELD(RunRecord, vgpus_active, REQUIRED, BOOL),
         FIELD(RunRecord, vgpus_plugged, REQUIRED, BOOL),
         FIELD(RunRecord, pcis_plugged, REQUIRED, BOOL),
+        FIELD(RunRecord, function, IF_SET, TEXT),
         FIELD(RunRecord, reason, REQUIRED, LINES),
         FIELD(RunRecord, error_name, IF_SET, TEXT),
         FIELD(RunRecord, error_message, IF_SET, LINES),

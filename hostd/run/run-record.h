@@ -36,6 +36,7 @@ typedef struct RunRecord {
         ProcessId qemu, emulator; /* pid 0: none */
         bool vgpus_active, vgpus_plugged; /* of every VGPU of the VM */
         bool pcis_plugged;
+        char *function;           /* the virtual function of its VGPU; NULL: none */
         char *reason;             /* protocol/event.h; "" while it runs */
         char *error_name, *error_message; /* NULL: none */
         uint32_t reboots;         /* guest reboots survived with the same VGPUs */

@@ -137,7 +137,10 @@ static void wire(Hostd *h, const HostParts *parts) {
                 .listener = &facts_listener,
                 .userdata = h,
         };
-        h->gpus = (Gpus){.settings = parts->settings, .source = parts->hardware, .store = parts->store};
+        h->gpus = (Gpus){.settings = parts->settings,
+                .source = parts->hardware,
+                .runtime = parts->runtime_dir,
+                .store = parts->store};
         h->strangers = (Strangers){
                 .loop = parts->loop,
                 .hardware = &h->gpus.hardware,

@@ -25,6 +25,7 @@ static void fill_vm_gpus(const HostVm *vm, InventoryVm *ret) {
                                 .uuid = gpu->uuid,
                                 .pgpu = gpu->address,
                                 .identifier = gpu->identifier,
+                                .function = vm->record.function,
                                 .state = vm_vgpu_state(vm),
                         };
         }
@@ -100,10 +101,11 @@ static void borrowed_done(Borrowed *b) {
         free(b->pgpus);
 }
 
-static int fill_hardware(const Hostd *h, Borrowed *b, Inventory *ret) {
+static int fill_hardware(Hostd *h, Borrowed *b, Inventory *ret) {
         const Hardware *hardware = &h->gpus.hardware;
         int r;
 
+        gpus_look_at_divisions(&h->gpus);
         ret->types = calloc(hardware->n_types + 1, sizeof(*ret->types));
         ret->pgpus = calloc(hardware->n_pgpus + 1, sizeof(*ret->pgpus));
         b->types = calloc(hardware->n_types + 1, sizeof(*b->types));

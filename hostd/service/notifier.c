@@ -89,6 +89,7 @@ static void send_gpu(Notifier *n, const HostVm *vm, const VmGpu *gpu) {
                 .uuid = gpu->uuid,
                 .pgpu = gpu->address,
                 .identifier = gpu->identifier,
+                .function = vm->record.function,
                 .state = vm_vgpu_state(vm),
         };
         _cleanup_strbuf_ StrBuf b = {};

@@ -218,6 +218,7 @@ OrderGpu order_gpu_from_record(const VgpuRecord *v) {
                 [VGPU_KIND_NVIDIA] = TYPE_NVIDIA,
                 [VGPU_KIND_GVT_G] = TYPE_GVT_G,
                 [VGPU_KIND_MXGPU] = TYPE_MXGPU,
+                [VGPU_KIND_SRIOV] = TYPE_SRIOV,
         };
 
         return (OrderGpu){
@@ -231,6 +232,7 @@ OrderGpu order_gpu_from_record(const VgpuRecord *v) {
                 .fence_sz = v->gvt_g.fence_sz,
                 .framebufferbytes = v->mxgpu.framebufferbytes,
                 .vgpus_per_pgpu = v->mxgpu.vgpus_per_pgpu,
+                .identifier = v->sriov.identifier,
         };
 }
 

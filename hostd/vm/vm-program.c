@@ -59,6 +59,7 @@ static int build_argv(HostVm *vm, char ***ret) {
                 .sysfs = isempty(s->pci_dump) ? s->sysfs_path : NULL,
                 .gimtool = s->gimtool,
                 .gimtool_timeout = s->gimtool_timeout,
+                .keep_divisions = streq_ptr(s->sriov_division, "fixed"),
                 .core_dump_folder = s->core_dump_folder,
                 .core_dumps = s->core_dumps,
                 .crash_on_emulator_death = streq(s->on_emulator_death, "crash"),

@@ -17,6 +17,7 @@ bool type_needs_iommu(const VgpuType *t) {
         case TYPE_PASSTHROUGH:
         case TYPE_NVIDIA_SRIOV:
         case TYPE_MXGPU:
+        case TYPE_SRIOV:
                 return true;
         case TYPE_NVIDIA:
         case TYPE_GVT_G:

@@ -69,7 +69,7 @@ int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const Pc
         p->host = host;
         p->pci = *pci;
         p->present = !key;
-        if (text_copy(&p->vendor_id, vendor_id) < 0 || text_copy(&p->device_id, device_id) < 0 ||
+        if (text_copy(&p->vendor_id, vendor_id) < 0 || text_copy(&p->device_id, device_id) < 0 || text_copy(&p->division, "none") < 0 ||
                 pgpu_update_name(p) < 0 || ptr_array_reserve(&host->pgpus, 1) < 0)
                 return -ENOMEM;
 
@@ -102,6 +102,7 @@ static VgpuImplementation implementation_from_identifier(const char *identifier,
                 {"passthrough", TYPE_PASSTHROUGH},
                 {"gvt-g,", TYPE_GVT_G},
                 {"mxgpu,", TYPE_MXGPU},
+                {"sriov,", TYPE_SRIOV},
         };
         const char *colon = strchr(strempty(identifier), ':');
 

@@ -163,9 +163,35 @@ int pool_set_vgpu_scheduled(Pool *pool, Vgpu *v, Pgpu *pgpu) {
                 pool, v, &v->scheduled_on, v->resident_on, pgpu, VGPU_SCHEDULED, PGPU_SCHEDULED_VGPUS);
 }
 
+int pool_set_vgpu_function(Pool *pool, Vgpu *v, const char *function) {
+        int r;
+
+        r = text_set(&v->function, function);
+        if (r > 0)
+                object_note(pool, &v->object, VGPU_FUNCTION, /* store= */ true);
+        return MIN_OF(r, 0);
+}
+
+/* Takes no memory. */
+static void forget_function(Pool *pool, Vgpu *v) {
+        if (isempty(v->function))
+                return;
+        v->function[0] = '\0';
+        object_note(pool, &v->object, VGPU_FUNCTION, /* store= */ true);
+}
+
 int pool_set_vgpu_resident(Pool *pool, Vgpu *v, Pgpu *pgpu) {
-        return vgpu_move(
+        bool moves = v->resident_on != pgpu;
+        int r;
+
+        r = vgpu_move(
                 pool, v, &v->resident_on, v->scheduled_on, pgpu, VGPU_RESIDENT_ON, PGPU_RESIDENT_VGPUS);
+        if (r < 0 || !moves)
+                return r;
+        if (pgpu)
+                return pool_set_vgpu_function(pool, v, PCI_TEXT(&pgpu->pci));
+        forget_function(pool, v);
+        return 0;
 }
 
 void vgpu_unplace(Pool *pool, Vgpu *v) {

@@ -181,6 +181,15 @@ void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present) {
         host_note(pool, p->host);
 }
 
+int pool_set_pgpu_division(Pool *pool, Pgpu *p, const char *division_or_null) {
+        int r;
+
+        r = text_set(&p->division, isempty(division_or_null) ? "none" : division_or_null);
+        if (r > 0)
+                object_note(pool, &p->object, PGPU_DIVISION, /* store= */ true);
+        return MIN_OF(r, 0);
+}
+
 int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by) {
         int r;
 

@@ -165,6 +165,7 @@ struct Pgpu {
         bool reported;     /* stands in its host's last report, though perhaps held or lost; not stored */
         char *held_by;     /* "domain 'x' (id 7)", which is not of the pool; NULL: nobody. Not stored */
         PgpuHealth health;   /* good or lost, as its host says; not stored */
+        char *division;      /* "none", "ours N", "fixed N" virtual functions */
         char *health_reason; /* a sentence; NULL while it is good */
         GpuGroup *group;   /* NULL: in none */
         PtrArray supported, enabled, disabling; /* VgpuType; disabling: no new placements, hostd is being asked */
@@ -275,6 +276,7 @@ struct Vgpu {
         bool pinned;             /* 6.x platform form: only a PGPU at pinned_pci will do */
         PciAddress pinned_pci;
         bool currently_attached;
+        char *function;          /* PCI address that it has on its host; "" while it is not resident */
         bool used_hold;          /* its slot was held by vm->reservation, which gets it back if the start fails; stored */
         Pgpu *scheduled_on, *resident_on;
 };
@@ -467,6 +469,7 @@ int pool_set_pgpu_enabled(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n)
 int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n);
 void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present);
 /* The PGPU is reported, and this holds it; NULL or "": nobody. 0 or -ENOMEM. */
+int pool_set_pgpu_division(Pool *pool, Pgpu *p, const char *division_or_null);
 int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by);
 /* Names are copied. 0 or -ENOMEM, and then all is as before. */
 int pool_set_pgpu_outsiders(Pool *pool, Pgpu *p, const Outsider *outsiders, size_t n);
@@ -526,6 +529,8 @@ void pool_set_vm_domain(Pool *pool, Vm *vm, uint32_t domid_or_0);
 void pool_set_vm_booking(Pool *pool, Vm *vm, BookingState s, const Uuid *token);
 int pool_set_vgpu_scheduled(Pool *pool, Vgpu *v, Pgpu *pgpu);
 int pool_set_vgpu_resident(Pool *pool, Vgpu *v, Pgpu *pgpu);
+/* The virtual function that it has. While it is resident, that is the PGPU itself unless the host says another. */
+int pool_set_vgpu_function(Pool *pool, Vgpu *v, const char *function);
 void pool_set_vgpu_attached(Pool *pool, Vgpu *v, bool attached);
 
 /* Reservations */

@@ -101,6 +101,7 @@
                 VALUE)                                                                                                \
         P(x, OTHER_CONFIG, "OtherConfig", "a{ss}", CHANGES, MAP, other_config, SET("other_config"), "other-config",   \
                 MAP)                                                                                                  \
+        P(x, DIVISION, "Division", "s", CHANGES, TEXT, division, OPT("division"), "division", VALUE)                  \
         P(x, WHOLE, "Size", "t", CONST, NUMBER_OF(whole_pgpu), object, NONE, "size", VALUE)
 
 #define GPU_GROUP_SCHEMA(P, R, x)                                                                                    \
@@ -191,6 +192,7 @@
         P(x, RESIDENT_ON, "ResidentOn", "o", CHANGES, REF(PGPU), resident_on, SET("resident_on"), "resident-on", REF) \
         P(x, OTHER_CONFIG, "OtherConfig", "a{ss}", CHANGES, MAP, other_config, SET("other_config"), "other-config",   \
                 MAP)                                                                                                  \
+        P(x, FUNCTION, "Function", "s", CHANGES, TEXT, function, OPT("function"), "function", VALUE)                  \
         R(x, BOOL, used_hold, OPT("used_hold"))
 
 #define RESERVATION_SCHEMA(P, R, x)                                                                         \

@@ -74,26 +74,38 @@ static int fault_qemu(const Lab *lab, const LabHost *host, const char *value) {
         return fault_program(host, "qemu", value);
 }
 
-/* Its stand-in is a script that looks beside its own name. */
-static int fault_gimtool(const Lab *lab, const LabHost *host, const char *value) {
-        static const char *const words[] = { "exit-at-once", "never-ready", "makes-none", "off" };
-        _cleanup_free_ char *path = path_join(host->folder, "gimtool.fault");
-        const char *number = startswith(value, "slow=");
+/* Their stand-ins are scripts that look beside their own name. */
+static int write_fault(const LabHost *host, const char *name, const char *file, const char *const *words, const char *value) {
+        _cleanup_free_ char *path = path_join(host->folder, file);
+        const char *number = startswith(value, "slow=") ?: startswith(value, "reset-slow=");
         bool known = false;
         uint64_t ms;
         int r;
 
         if (!path)
                 return -ENOMEM;
-        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-                known = known || streq(words[i], value);
+        for (; *words; words++)
+                known = known || streq(*words, value);
         if (!known && !(number && parse_u64(number, &ms) >= 0))
-                return lab_fail(-EINVAL, "gimtool has no fault '%s'; there are:\n" FAULT_HELP, value);
+                return lab_fail(-EINVAL, "%s has no fault '%s'; there are:\n" FAULT_HELP, name, value);
         if (streq(value, "off"))
                 r = unlink(path) < 0 && errno != ENOENT ? -errno : 0;
         else
                 r = file_write_atomic(path, value, strlen(value), 0644);
         return r < 0 ? lab_fail(r, "cannot write %s: %s", path, strerror(-r)) : 0;
+}
+
+static int fault_gimtool(const Lab *lab, const LabHost *host, const char *value) {
+        static const char *const words[] = { "exit-at-once", "never-ready", "makes-none", "off", NULL };
+
+        return write_fault(host, "gimtool", "gimtool.fault", words, value);
+}
+
+static int fault_sriov(const Lab *lab, const LabHost *host, const char *value) {
+        static const char *const words[] = { "enoent", "ebusy", "too-few", "dead-command", "reset-fails", "dead-after", "pf-reset",
+                "off", NULL };
+
+        return write_fault(host, "sriov", "kernel.fault", words, value);
 }
 
 /* -EPIPE: it hung up before it had the word; it waits for a second only, since the wire stands still meanwhile. */
@@ -192,6 +204,7 @@ static const struct Fault {
         { "emulator", true, fault_emulator },
         { "qemu", true, fault_qemu },
         { "gimtool", true, fault_gimtool },
+        { "sriov", true, fault_sriov },
         { "link", true, fault_link },
         { "reboot", false, fault_reboot },
         { "power-off", false, fault_power_off },

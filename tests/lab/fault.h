@@ -11,6 +11,8 @@
         "                  error, slow=MS, die-after=MS, or off\n"                                           \
         "  qemu=WHAT       the same for qemu: exit-at-once, slow=MS, die-after=MS, or off\n"                 \
         "  gimtool=WHAT    AMD's tool, the same: exit-at-once, never-ready, makes-none, slow=MS, or off\n"      \
+        "  sriov=WHAT      the kernel, as it divides a board: enoent, ebusy, too-few, dead-command, slow=MS; or\n" \
+        "                  as it resets a function: reset-fails, reset-slow=MS, dead-after, pf-reset; or off\n"    \
         "  link=cut        the master's connection to the host ends, and new ones are refused\n"             \
         "  link=hold       nothing arrives on either side any more, and no connection ends: a dead peer\n"   \
         "  link=hold-replies     orders arrive, answers and events do not\n"                                 \

@@ -19,6 +19,8 @@
 #define FIRST_BOARD_BUS 0x81 /* of the first switch; its GPUs are two buses on */
 #define FIRST_ROOT_PORT 3
 #define CONFIG_SIZE 256
+#define CONFIG_SIZE_EXTENDED 4096
+#define SRIOV_OFFSET 0x100 /* of the one capability in the extended space */
 
 #define BAR_MEMORY32 0x00000200ULL
 #define BAR_PREFETCH64 0x0014220cULL
@@ -38,6 +40,8 @@ typedef struct Function {
         uint8_t secondary, subordinate; /* bridges */
         const char *driver;             /* NULL: none */
         int boot_vga;                   /* -1: no such file */
+        unsigned total_functions;       /* virtual ones; 0: it cannot be divided */
+        uint16_t function_device;
         char parent[128];               /* realpath of what it hangs on */
 } Function;
 
@@ -52,6 +56,9 @@ typedef struct Board {
         uint8_t revision;
         size_t n_gpus;
         bool has_switch;
+        unsigned total_functions; /* virtual ones */
+        uint16_t function_device;
+        const char *driver;
         Bar bars[6];
 } Board;
 
@@ -70,9 +77,14 @@ static const Board boards[_CARD_MAX] = {
         },
         [CARD_MXGPU] = {
                 .vendor = 0x1002, .device = 0x6929, .subsystem_vendor = 0x1002, .subsystem_device = 0x0334,
-                .revision = 0x00, .n_gpus = 1,
+                .revision = 0x00, .n_gpus = 1, .total_functions = 16, .function_device = 0x692f, .driver = "gim",
                 .bars = { { 8ULL << 30, BAR_PREFETCH64 }, {}, { 2 << 20, BAR_PREFETCH64 }, {}, { 256, BAR_IO },
                         { 256 << 10, BAR_MEMORY32 } },
+        },
+        [CARD_SRIOV] = {
+                .vendor = 0x8086, .device = 0xe212, .subsystem_vendor = 0x8086, .subsystem_device = 0x1114,
+                .revision = 0x00, .n_gpus = 1, .total_functions = 4, .function_device = 0xe212, .driver = "xe",
+                .bars = { { 16 << 20, BAR_PREFETCH64 }, {}, { 16ULL << 30, BAR_PREFETCH64 } },
         },
 };
 
@@ -127,11 +139,12 @@ static void put_bars(uint8_t *config, const Function *f, const uint64_t *starts)
         }
 }
 
-/* The 256 bytes of configuration space: the header, without capabilities. */
+/* The configuration space: the header; of one that can be divided, 4096 bytes with its SR-IOV capability. */
 static int write_config(const char *folder, const Function *f, const uint64_t *starts) {
         _cleanup_free_ char *path = path_join(folder, "config");
         _cleanup_close_ int fd = -1;
-        uint8_t config[CONFIG_SIZE] = {};
+        size_t size = f->total_functions > 0 ? CONFIG_SIZE_EXTENDED : CONFIG_SIZE;
+        uint8_t config[CONFIG_SIZE_EXTENDED] = {};
 
         if (!path)
                 return -ENOMEM;
@@ -158,7 +171,11 @@ static int write_config(const char *folder, const Function *f, const uint64_t *s
         fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
         if (fd < 0)
                 return -errno;
-        return write(fd, config, sizeof(config)) == (ssize_t) sizeof(config) ? 0 : -EIO;
+        if (f->total_functions > 0) {
+                put32(config, SRIOV_OFFSET, 0x00010010);
+                put16(config, SRIOV_OFFSET + 0x0e, (uint16_t) f->total_functions);
+        }
+        return write(fd, config, size) == (ssize_t) size ? 0 : -EIO;
 }
 
 /* Thirteen lines: six BARs, the ROM, and six windows of a virtual function. */
@@ -199,6 +216,37 @@ static void place_bars(Machine *m, const Function *f, uint64_t *ret_starts) {
         }
 }
 
+static int write_realpath(const char *folder, const Function *f) {
+        char text[256];
+
+        snprintf(text, sizeof(text), "%s/%s\n", f->parent, PCI_TEXT(&f->address));
+        return write_text(folder, "realpath", text);
+}
+
+/* What the kernel has for a function that can be divided; the lab's stand-in for it (tests/lab/kernel) works with these
+ * files. Its driver is a link, since programs read it as one. */
+static int sriov_write(const Machine *m, const char *folder, const Function *f) {
+        _cleanup_free_ char *drivers = NULL, *link = path_join(folder, "driver"), *target = NULL;
+        char total[16];
+        int r;
+
+        snprintf(total, sizeof(total), "%u\n", f->total_functions);
+        if (!link || asprintf(&drivers, "%s/drivers/%s", m->folder, f->driver) < 0 ||
+                asprintf(&target, "../../drivers/%s", f->driver) < 0)
+                return -ENOMEM;
+        r = mkdir_parents(drivers, 0755);
+        if (r < 0)
+                return r;
+        if (symlink(target, link) < 0)
+                return -errno;
+        r = write_text(folder, "sriov_totalvfs", total);
+        r = r ?: write_text(folder, "sriov_numvfs", "0\n");
+        r = r ?: write_text(folder, "sriov_drivers_autoprobe", "1\n");
+        r = r ?: write_text(folder, "reset", "");
+        r = r ?: write_hex(folder, "sriov_vf_device", 4, f->function_device);
+        return r ?: write_realpath(folder, f);
+}
+
 static int function_write(Machine *m, const Function *f) {
         char folder_name[PCI_ADDRESS_TEXT_MAX + 16], text[256];
         _cleanup_free_ char *folder = NULL;
@@ -228,14 +276,15 @@ static int function_write(Machine *m, const Function *f) {
 
         if (f->boot_vga >= 0 && (r = write_text(folder, "boot_vga", f->boot_vga ? "1\n" : "0\n")) < 0)
                 return r;
+        if (f->total_functions > 0)
+                return sriov_write(m, folder, f);
         if (f->driver) {
                 snprintf(text, sizeof(text), "../../../bus/pci/drivers/%s\n", f->driver);
                 r = write_text(folder, "driver.link", text);
                 if (r < 0)
                         return r;
         }
-        snprintf(text, sizeof(text), "%s/%s\n", f->parent, PCI_TEXT(&f->address));
-        return write_text(folder, "realpath", text);
+        return write_realpath(folder, f);
 }
 
 static Function bridge_make(const char *parent, PciAddress address, uint16_t vendor, uint16_t device) {
@@ -272,7 +321,10 @@ static int gpu_write(Machine *m, const Board *board, const char *parent, uint8_t
                 .subsystem_device = board->subsystem_device,
                 .class = 0x030000,
                 .revision = board->revision,
+                .driver = board->driver,
                 .boot_vga = 0,
+                .total_functions = board->total_functions,
+                .function_device = board->function_device,
         };
 
         memcpy(f.bars, board->bars, sizeof(f.bars));

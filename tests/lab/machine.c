@@ -103,6 +103,8 @@ static const char *type_place(const char *name) {
                 return "vgpuConfig.xml";
         if (strstr(name, "gvt"))
                 return "gvt-g-whitelist";
+        if (strstr(name, "sriov"))
+                return "sriov-types";
         if (strstr(name, "mxgpu"))
                 return "mxgpu-whitelist";
         return NULL;
@@ -271,6 +273,42 @@ static int prepare_gimtool(const LabHost *host) {
         return symlink(program, link) < 0 ? -errno : 0;
 }
 
+/* The stand-in for the kernel stands in the machine that it is the kernel of. */
+static int prepare_kernel(const LabHost *host) {
+        _cleanup_free_ char *link = path_join(host->folder, "sysfs/actor"), *program = NULL;
+        int r;
+
+        if (!link)
+                return -ENOMEM;
+        if (host->spec.recorded)
+                return 0;
+        r = program_find("xenvgpu-lab-kernel", &program);
+        if (r < 0)
+                return r;
+        if (unlink(link) < 0 && errno != ENOENT)
+                return -errno;
+        return symlink(program, link) < 0 ? -errno : 0;
+}
+
+/* No division survives a boot. */
+static int undivide(const char *path, const char *name, void *userdata) {
+        _cleanup_free_ char *physical = path_join(path, "physfn.link"), *number = path_join(path, "sriov_numvfs");
+
+        if (!physical || !number)
+                return -ENOMEM;
+        if (access(physical, F_OK) == 0)
+                return remove_tree(path);
+        return access(number, F_OK) == 0 ? file_write_atomic(number, "0\n", 2, 0644) : 0;
+}
+
+static int boot_hardware(const LabHost *host) {
+        _cleanup_free_ char *devices = path_join(host->folder, "sysfs/devices");
+
+        if (!devices)
+                return -ENOMEM;
+        return host->spec.recorded ? 0 : each_entry(devices, undivide, NULL);
+}
+
 int machine_prepare(const LabHost *host) {
         _cleanup_free_ char *boot_id = path_join(host->folder, "boot_id");
         int r;
@@ -284,6 +322,10 @@ int machine_prepare(const LabHost *host) {
                 r = prepare_facts(host, boot_id);
         if (r >= 0)
                 r = prepare_gimtool(host);
+        if (r >= 0)
+                r = prepare_kernel(host);
+        if (r >= 0)
+                r = boot_hardware(host);
         if (r >= 0)
                 r = new_boot_id(boot_id);
         return r < 0 ? lab_fail(r, "cannot make the machine of host '%s': %s", host->spec.name, strerror(-r))

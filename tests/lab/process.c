@@ -223,6 +223,7 @@ static const char *const program_places[] = {
         "emulator",
         "qemu",
         "gimtool",
+        "kernel",
         "../libexec/xenvgpu",
         "../libexec/xenvgpu-lab",
         "../lib/xenvgpu",

@@ -5,7 +5,7 @@
  *
  *   NAME=CARD[,CARD…][:option=value…]      alpha=k1,k2:memory=64GiB:networks=xenbr0+xenbr1
  *
- * Cards: k1, k2, gvt, mxgpu; or alone: @FILE, an `lspci -D -nn -xxx` listing, or @FOLDER, a recorded sysfs
+ * Cards: k1, k2, gvt, mxgpu, sriov; or alone: @FILE, an `lspci -D -nn -xxx` listing, or @FOLDER, a recorded sysfs
  * tree. No cards: "NAME=" or "NAME=none". Pure but for the look whether an @path is a file or a folder.
  */
 
@@ -19,6 +19,7 @@ typedef enum Card {
         CARD_K2,
         CARD_GVT,
         CARD_MXGPU,
+        CARD_SRIOV,
         _CARD_MAX,
         _CARD_INVALID = -EINVAL,
 } Card;

@@ -217,6 +217,7 @@ static int hostd_arguments(const LabHost *host, char **argv) {
                 { "sim_dir", "sim" },
                 { "core_dump_folder", "dumps" },
                 { "boot_id_file", "boot_id" },
+                { "sriov_list", "types/sriov-types" },
                 { "gimtool", "gimtool" },
         };
         size_t n = 0;

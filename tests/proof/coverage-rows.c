@@ -9,7 +9,7 @@
 #define STAGE "xenvgpu-domain, stage"
 #define HAPPENS "xenvgpu-domain, what happens while it runs"
 #define ADOPTED "xenvgpu-domain, it was at"
-#define MXGPU "xenvgpu-domain, the PGPU"
+#define FUNCTIONS "xenvgpu-domain, the PGPU"
 #define FOUND "Orders, hostd finds at start"
 #define FACT "The host's facts, fact"
 #define CLAIM "The claim, call"
@@ -64,6 +64,7 @@ const CoverageRow coverage_rows[] = {
         ROW(FACT, "processors, HVM, IOMMU", "Host1.Manager.Rescan"),
         ROW(FACT, "GPUs and types", "Host1.Manager.Rescan"),
         ALSO(FACT, "whether a GPU answers", "health=lost", "scenario-lost-gpu"),
+        BY(FACT, "how a GPU is divided", "scenario-sriov"),
         BY(FACT, "PCI functions that a VM's config may pass through (`pcidevs`): no bridges, no displays, nothing of a "
                              "PGPU's slot", "unit-hostd-edge-pci"),
 
@@ -103,10 +104,10 @@ const CoverageRow coverage_rows[] = {
         ROW(ADOPTED, "cleanup", "adopted=cleanup"),
         ALSO(ADOPTED, "wait", "adopted=wait", "unit-hostd-domain-state"),
         ROW(ADOPTED, "halted", "adopted=halted"),
-        BY(MXGPU, "divided by hostd as the type says (`mxgpu/<address>`), and its functions exist", "scenario-mxgpu"),
-        BY(MXGPU, "not divided since the host was booted, or its functions are gone, or it is divided in another way and no VM has a function",
-                "scenario-mxgpu"),
-        BY(MXGPU, "divided in another way, and a VM has a function", "scenario-mxgpu"),
+        BY(FUNCTIONS, "divided by hostd as the type says (`divisions/<address>`), and its functions exist", "scenario-sriov"),
+        BY(FUNCTIONS, "without functions, or divided in another way and no VM has a function", "scenario-sriov"),
+        BY(FUNCTIONS, "divided in another way, and a VM has a function", "scenario-mxgpu"),
+        BY(FUNCTIONS, "divided by somebody else: functions, and no note", "scenario-sriov"),
 
         ROW(BOOKING, "none", "booking=none"),
         ROW(BOOKING, "reserved", "booking=reserved"),

@@ -81,6 +81,7 @@ static const Field pgpu_fields[] = {
         RO(pgpu, HOST),
         LABEL_COLUMN("host-name-label", pgpu, HOST),
         RO(pgpu, DISPLAY),
+        RO(pgpu, DIVISION),
         RO(pgpu, HEALTH),
         RO(pgpu, HEALTH_REASON),
         RO(pgpu, SUPPORTED),
@@ -181,6 +182,7 @@ static const Field vgpu_fields[] = {
         LABEL("type-model-name", vgpu, TYPE),
         RO(vgpu, RESIDENT_ON),
         RO(vgpu, SCHEDULED),
+        RO(vgpu, FUNCTION),
 }, all_of_vgpu[] = { VGPU_SCHEMA(ALL, SCHEMA_SKIP, vgpu) };
 
 static const Field reservation_fields[] = {

@@ -71,6 +71,13 @@ void host_set_vgpu_attached(Hosts *hs, Host *h, Vgpu *v, const PciAddress *pci, 
         pool_set_vgpu_attached(hs->batch->pool, v, true);
 }
 
+void host_set_vgpu_function(Hosts *hs, Vgpu *v, const char *function) {
+        PciAddress address;
+
+        if (v->resident_on && pci_address_from_string(strempty(function), &address) >= 0)
+                (void) batch_poison(hs->batch, pool_set_vgpu_function(hs->batch->pool, v, function));
+}
+
 void host_vgpu_event(Hosts *hs, Host *h, const VgpuEvent *event) {
         Vm *vm = current_vm(hs, h, &event->vm, &event->head.token);
         bool has_job = vm && hs->listener->vm_mentioned(vm, hs->userdata);
@@ -83,6 +90,7 @@ void host_vgpu_event(Hosts *hs, Host *h, const VgpuEvent *event) {
                 log_vm(LOG_WARNING, MSG_EMULATOR_DIED, vm, h,
                         "The display emulator of VM %s on host %s is gone.", vm->name_label, h->name_label);
         host_set_vgpu_attached(hs, h, v, &event->pgpu, event->state.plugged || event->state.active);
+        host_set_vgpu_function(hs, v, event->function);
 }
 
 void host_pci_event(Hosts *hs, Host *h, const PciEvent *event) {

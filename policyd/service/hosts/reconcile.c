@@ -51,8 +51,10 @@ static void update_devices(Hosts *hs, Host *h, Vm *vm, const InventoryVm *report
                 const InventoryVgpu *g = &report->vgpus[i];
                 Vgpu *v = vm_find_vgpu(vm, &g->uuid, g->device);
 
-                if (v)
-                        host_set_vgpu_attached(hs, h, v, &g->pgpu, g->state.plugged || g->state.active);
+                if (!v)
+                        continue;
+                host_set_vgpu_attached(hs, h, v, &g->pgpu, g->state.plugged || g->state.active);
+                host_set_vgpu_function(hs, v, g->function);
         }
         for (size_t i = 0; i < report->n_pcis; i++) {
                 PciEvent event = {.vm = report->uuid,

@@ -15,4 +15,6 @@ void reconcile_unreached(Hosts *hs, Host *h);
 void host_vm_event(Hosts *hs, Host *h, const VmEvent *event);
 void host_vgpu_event(Hosts *hs, Host *h, const VgpuEvent *event);
 void host_pci_event(Hosts *hs, Host *h, const PciEvent *event);
+/* As its host says, while it is resident; "" or NULL says nothing. */
+void host_set_vgpu_function(Hosts *hs, Vgpu *v, const char *function);
 void host_set_vgpu_attached(Hosts *hs, Host *h, Vgpu *v, const PciAddress *pci, bool attached);

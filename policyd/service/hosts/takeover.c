@@ -239,6 +239,7 @@ static int update_card(Hosts *hs, Host *h, const InventoryPgpu *i) {
         }
         log_holder(pgpu, i->held_by);
         r = pool_set_pgpu_held_by(hs->batch->pool, pgpu, i->held_by);
+        r = r ?: pool_set_pgpu_division(hs->batch->pool, pgpu, i->division);
         r = r ?: update_health(hs, pgpu, i);
         r = r ?: refresh_card(hs, pgpu, i);
         return r ?: update_card_types(hs, pgpu, i);

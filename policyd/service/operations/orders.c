@@ -44,6 +44,18 @@ static int copy_text(char **field, const char *text_or_null) {
         return *field ? 0 : -ENOMEM;
 }
 
+static int fill_sriov(const VgpuType *t, const HostType *of_host, struct json_object *config, VgpuRecord *ret) {
+        int r;
+
+        ret->kind = VGPU_KIND_SRIOV;
+        ret->sriov.vfs_per_pgpu = config_number(config, "vfs_per_pgpu");
+        ret->sriov.framebufferbytes = of_host ? of_host->framebuffer_size : t->framebuffer_size;
+        ret->sriov.exec_quantum_ms = config_number(config, "exec_quantum_ms");
+        ret->sriov.preempt_timeout_us = config_number(config, "preempt_timeout_us");
+        r = copy_text(&ret->sriov.identifier, t->identifier);
+        return r ?: copy_text(&ret->sriov.priority, strempty(config_text(config, "priority")));
+}
+
 static int fill_nvidia(
         const Vgpu *v, struct json_object *config, const char *platform_args, VgpuRecord *ret) {
         int r;
@@ -93,6 +105,8 @@ static int fill_vgpu(const Vgpu *v, const Pgpu *pgpu, const char *platform_args,
                 ret->mxgpu.vgpus_per_pgpu = config_number(config, "vgpus_per_pgpu");
                 ret->mxgpu.framebufferbytes = of_host ? of_host->framebuffer_size : v->type->framebuffer_size;
                 return 0;
+        case TYPE_SRIOV:
+                return fill_sriov(v->type, of_host, config, ret);
         case TYPE_PASSTHROUGH:
         case _VGPU_IMPLEMENTATION_MAX:
         case _VGPU_IMPLEMENTATION_INVALID:

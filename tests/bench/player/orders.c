@@ -96,7 +96,8 @@ static int answer_repeat(PlayedHost *h, const StartOrder *order, Taken *ret, Ref
 static OrderGpu gpu_of_record(const VgpuRecord *v) {
         static const VgpuImplementation kinds[_VGPU_KIND_MAX] = {[VGPU_KIND_NVIDIA] = TYPE_NVIDIA,
                 [VGPU_KIND_GVT_G] = TYPE_GVT_G,
-                [VGPU_KIND_MXGPU] = TYPE_MXGPU};
+                [VGPU_KIND_MXGPU] = TYPE_MXGPU,
+                [VGPU_KIND_SRIOV] = TYPE_SRIOV};
 
         return (OrderGpu){.kind = kinds[v->kind],
                 .device = v->device,

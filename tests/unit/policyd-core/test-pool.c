@@ -212,7 +212,7 @@ static void both_sides_of_a_placement_hear_of_it(void **state) {
         world_drain(w);
         world_settle(w, vm);
         pool_set_vgpu_attached(w->pool, v, true);
-        assert_int_equal(v->object.changed, VGPU_SCHEDULED | VGPU_RESIDENT_ON | VGPU_ATTACHED);
+        assert_int_equal(v->object.changed, VGPU_SCHEDULED | VGPU_RESIDENT_ON | VGPU_FUNCTION | VGPU_ATTACHED);
         assert_int_equal(p->object.changed, PGPU_SCHEDULED_VGPUS | PGPU_RESIDENT_VGPUS);
         assert_int_equal(p->used, w->types[K100]->size);
 

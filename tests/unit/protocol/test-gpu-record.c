@@ -54,8 +54,12 @@ static void gvt_g_and_mxgpu_records(void **state) {
         static const char mxgpu[] = "{" HEAD ",\"implementation\":[\"MxGPU\",{\"vgpus_per_pgpu\":4,"
                 "\"framebufferbytes\":134217728}]}";
 
+        static const char sriov[] = "{" HEAD ",\"implementation\":[\"SRIOV\",{\"identifier\":\"0001:sriov,8086,e212,,4,0,14,0,high\","
+                "\"vfs_per_pgpu\":4,\"framebufferbytes\":0,\"exec_quantum_ms\":20,\"preempt_timeout_us\":0,\"priority\":\"high\"}]}";
+
         vgpu_goes(gvt_g, gvt_g);
         vgpu_goes(mxgpu, mxgpu);
+        vgpu_goes(sriov, sriov);
 }
 
 static void wrong_vgpu_records_are_named_by_path(void **state) {
@@ -78,7 +82,7 @@ static void wrong_vgpu_records_are_named_by_path(void **state) {
                 { "{" HEAD ",\"implementation\":\"Nvidia\"}", "implementation is a string, not an array" },
                 { "{" HEAD ",\"implementation\":[\"Nvidia\"]}", "implementation is not an array of a name and a value" },
                 { "{" HEAD ",\"implementation\":[\"Voodoo\",{}]}",
-                        "implementation[0] is 'Voodoo', not Nvidia, GVT_g or MxGPU" },
+                        "implementation[0] is 'Voodoo', not Nvidia, GVT_g, MxGPU or SRIOV" },
                 { "{" HEAD ",\"implementation\":[\"Nvidia\",{}]}", "implementation[1].type_id is missing" },
                 { "{" HEAD ",\"implementation\":[\"Nvidia\",7]}",
                         "implementation[1] is a whole number, not an object" },

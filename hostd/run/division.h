@@ -1,0 +1,35 @@
+#pragma once
+
+/*
+ * How hostd has divided a PGPU into virtual functions
+ *
+ * Below the runtime folder, which does not survive a boot any more than a division does:
+ *
+ *   divisions/lock                      held (flock) by the one helper that divides, undivides or chooses
+ *   divisions/<address of the PGPU>     {"num_vfs":4,"vf_fb_mib":0,"type":"0001:sriov,…","made":true}
+ *   divisions/<address>.suspect         a sentence: why that virtual function is given to no VM
+ *
+ * The note of a division is written before the first function is made, with "made" false, so that a helper that was cut off
+ * leaves no functions that look like somebody else's. The kernel decides what there is: a PGPU that has functions and no
+ * note was divided by somebody else, and its division is fixed.
+ */
+
+#include "common/base/pci-address.h"
+
+typedef struct Division {
+        uint32_t num_vfs, vf_fb_mib;
+        char *type; /* identifier, or "" of one by gimtool */
+        bool made;
+} Division;
+
+void division_done(Division *d);
+
+/* folder is the one above divisions/. -ENOENT; -EBADMSG. */
+int division_read(const char *runtime, const PciAddress *physical, Division *ret);
+int division_write(const char *runtime, const PciAddress *physical, const Division *d);
+int division_forget(const char *runtime, const PciAddress *physical); /* no note is fine */
+
+/* Why a function is given to nobody; the caller frees. -ENOENT: it may be given. */
+int division_read_suspicion(const char *runtime, const PciAddress *function, char **ret);
+int division_suspect(const char *runtime, const PciAddress *function, const char *why);
+int division_trust(const char *runtime, const PciAddress *function); /* no suspicion is fine */
