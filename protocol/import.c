@@ -51,7 +51,7 @@ static const RecordTable group_table = RECORD_TABLE(ImportGroup, group_fields);
 static const RecordField fields[] = {
         FIELD_PART(ImportRecord, vm, &vm_record_table),
         FIELD(ImportRecord, name_description, IF_ANY, LINES),
-        FIELD(ImportRecord, other_config, IF_SET, TEXTS),
+        FIELD(ImportRecord, other_config, IF_ANY, TEXTS),
         FIELD(ImportRecord, tags, IF_ANY, STRV),
         FIELD_LIST(ImportRecord, vgpus, OPTIONAL, &vgpu_table, ORDER_GPUS_MAX),
         FIELD_LIST(ImportRecord, groups, IF_ANY, &group_table, IMPORT_GROUPS_MAX),

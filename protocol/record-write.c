@@ -34,6 +34,11 @@ static bool is_empty(const RecordField *f, const char *record) {
         case RECORD_KIND_UUID:
         case RECORD_KIND_TOKEN:
                 return uuid_is_null(value);
+        case RECORD_KIND_TEXTS: {
+                struct json_object *texts = *(struct json_object *const *) value;
+
+                return !texts || json_object_object_length(texts) == 0;
+        }
         case RECORD_KIND_RECORD:
         case RECORD_KIND_PART:
                 return members_are_empty(f->table, value);
@@ -47,7 +52,6 @@ static bool is_empty(const RecordField *f, const char *record) {
         case RECORD_KIND_PCI_ID:
         case RECORD_KIND_WORD:
         case RECORD_KIND_OBJECT:
-        case RECORD_KIND_TEXTS:
         case RECORD_KIND_OWN:
                 break;
         }
