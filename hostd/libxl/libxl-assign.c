@@ -24,8 +24,9 @@ AssignReturn assign_how_to_return(const char *sysfs, const PciAddress *function)
         if (!pci_function_is_there(sysfs, function))
                 return ASSIGN_RETURN_NOTHING;
         driver = pci_function_driver(sysfs, function, buf);
+        /* Where xen-pciback is not loaded, nothing was taken: the helper loads it first. */
         if (isempty(driver))
-                return ASSIGN_RETURN_RETAKE;
+                return pci_driver_is_loaded(sysfs, "pciback") ? ASSIGN_RETURN_RETAKE : ASSIGN_RETURN_NOTHING;
         return streq(driver, "pciback") ? ASSIGN_RETURN_REMOVE : ASSIGN_RETURN_NOTHING;
 }
 

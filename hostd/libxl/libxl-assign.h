@@ -19,7 +19,7 @@ int assign_main(int argc, char **argv);
 
 /* What is to be done for a function to be dom0's again. */
 typedef enum AssignReturn {
-        ASSIGN_RETURN_NOTHING, /* a driver of dom0 has it, or it has left the bus */
+        ASSIGN_RETURN_NOTHING, /* a driver of dom0 has it, it has left the bus, or xen-pciback is not there to have taken it */
         ASSIGN_RETURN_REMOVE,  /* xen-pciback has it */
         ASSIGN_RETURN_RETAKE,  /* nobody has it: taking it was cut off. libxl undoes only what it has finished */
 } AssignReturn;

@@ -222,11 +222,15 @@ static void what_is_taken_is_noted_first(void **state) {
 }
 
 static void a_function_comes_back_from_wherever_it_is(void **state) {
+        _cleanup_free_ char *pciback = NULL;
         Machine m;
 
         make_machine(&m);
         assert_int_equal(assign_how_to_return(m.sysfs, &card), ASSIGN_RETURN_NOTHING);
         add_function(&m, "0000:84:00.0", "0x030000\n", "");
+        assert_int_equal(assign_how_to_return(m.sysfs, &card), ASSIGN_RETURN_NOTHING);
+        pciback = path_join(m.sysfs, "drivers/pciback");
+        assert_int_equal(mkdir_parents(pciback, 0755), 0);
         assert_int_equal(assign_how_to_return(m.sysfs, &card), ASSIGN_RETURN_RETAKE);
         end_machine(&m);
 
