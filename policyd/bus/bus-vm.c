@@ -103,6 +103,8 @@ static int method_ensure(sd_bus_message *m, void *userdata, sd_bus_error *error)
         if (r != 0)
                 return r;
         r = vms_ensure(c.bus->policy, vm, state, c.options.force, &job, &c.refusal);
+        if (r >= 0 && c.refusal.code == ERROR_NONE && !job)
+                change_note_nothing(requests_note(&c.bus->requests));
         return call_finish(&c, r, (Object *) job);
 }
 

@@ -155,8 +155,6 @@ int hosts_set_name_label(Policy *p, Host *h, const char *name, Refusal *refusal)
         r = pool_set_host_name_label(p->batch.pool, h, name);
         r = r < 0 ? r : rename_affinities(p, old, name);
         r = r < 0 ? r : problems_update(&p->hosts);
-        if (r >= 0)
-                log_host(LOG_NOTICE, NULL, h, "Host %s is now called %s.", old, name);
         return batch_poison(&p->batch, MIN_OF(r, 0));
 }
 

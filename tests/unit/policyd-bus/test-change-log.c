@@ -321,6 +321,10 @@ static void test_what_changes_nothing_leaves_no_line(void **state) {
                 assert_int_equal(lines_since(w, at, FIELD_METHOD, line, sizeof(line)), i == 0 ? 1 : 0);
         }
         at = log_size(w);
+        assert_true(call(w, vm, POLICY_IFACE_VM, "Ensure", "sa{sv}", "halted", 0));
+        world_turn(w, 200);
+        assert_int_equal(lines_since(w, at, FIELD_METHOD, line, sizeof(line)), 0);
+        at = log_size(w);
         assert_false(call(w, vm, POLICY_IFACE_VM, "SetNameLabel", "s", ""));
         world_turn(w, 200);
         assert_int_equal(lines_since(w, at, FIELD_METHOD "VM.SetNameLabel", line, sizeof(line)), 1);
