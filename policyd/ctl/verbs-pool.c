@@ -242,7 +242,7 @@ static const Verb verbs[] = {
         VERB_CALL("row-remove", NULL, "RemoveRow", NONE,
                 "Gives up a row of the database that cannot be read (status names them), so that the pool goes on without it.",
                 ARG_TEXT("row"), ARG_NO_OPTION),
-        VERB_OWN("watch", verb_watch, "Prints changes of the pool as they come, until interrupted."),
+        VERB_OWN("watch", verb_watch, "Shows the pool map and what changes, until interrupted; in a pipe, a line for each change."),
 };
 
 const VerbTable verbs_of_pool = VERB_TABLE(verbs);
