@@ -16,6 +16,13 @@ bool host_type_differs(const HostType *f) {
                                     !streq(lead->internal_config, f->internal_config));
 }
 
+bool host_type_is_supported(const HostType *f) {
+        for_each(const Pgpu, p, &f->host->pgpus)
+                if (ptr_array_contains(&p->supported, f->type))
+                        return true;
+        return false;
+}
+
 static void host_type_free(HostType *f) {
         if (!f)
                 return;

@@ -150,6 +150,9 @@ static int pgpu_set_types(Pool *pool, Pgpu *p, bool supported, VgpuType *const *
         *list = new;
         ptr_array_done(&old);
         object_note(pool, &p->object, supported ? PGPU_SUPPORTED : PGPU_ENABLED, /* store= */ true);
+        /* The host's row names the types that none of its PGPUs supports. */
+        if (supported)
+                object_note(pool, &p->host->object, 0, /* store= */ true);
         return 0;
 }
 

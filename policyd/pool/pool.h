@@ -507,6 +507,7 @@ void pool_settle_types(Pool *pool);
 int pool_keep_host_types(Pool *pool, Host *h, VgpuType *const *types, size_t n);
 const HostType *host_find_type(const Host *h, const VgpuType *t); /* NULL: it says nothing of it */
 bool host_type_differs(const HostType *f);                        /* from what the type shows */
+bool host_type_is_supported(const HostType *f);                   /* by a PGPU of the host, whose row then names the type */
 /* What one VGPU of the type takes of a PGPU: as its host says, else as the type shows. */
 uint32_t pgpu_type_size(const Pgpu *p, const VgpuType *t);
 uint32_t pgpu_type_units(const Pgpu *p, const VgpuType *t); /* the same; of passthrough, the whole PGPU */

@@ -23,7 +23,8 @@ static const RecordTable host_type_table = RECORD_TABLE(RowHostType, host_type_f
 static const RecordField host_types_fields[] = {FIELD_LIST(RowHostTypes, types, OPTIONAL, &host_type_table, SIZE_MAX)};
 const RecordTable row_host_types = RECORD_TABLE(RowHostTypes, host_types_fields);
 
-/* Of each type only the values that differ on this host; the others are in the row of the type. */
+/* Of each type only what differs on this host, and of those that no PGPU of it supports: the others are in the rows of the
+ * type and the PGPUs. */
 static void write_host_types(const void *value, StrBuf *b, const char *member) {
         const PtrArray *types = value;
         bool any = false;
@@ -32,7 +33,7 @@ static void write_host_types(const void *value, StrBuf *b, const char *member) {
                 const HostType *f = types->items[i];
                 const RowHostType said = {f->type->object.id, f->size, f->framebuffer_size, f->internal_config};
 
-                if (!host_type_differs(f))
+                if (!host_type_differs(f) && host_type_is_supported(f))
                         continue;
                 if (!any)
                         json_write_open(b, member, '[');

@@ -333,6 +333,27 @@ static void a_vm_outlives_the_row_of_its_group(void **state) {
         }
 }
 
+/* A host has the files of a type whose card was taken out. It may be the type's lead, so this is not forgotten. */
+static void a_type_that_no_pgpu_supports_stays_its_hosts(void **state) {
+        _cleanup_(pool_freep) Pool *pool = make_pool(), *read = NULL;
+        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
+        _cleanup_free_ char *problem = NULL;
+        VgpuType *t = pool->objects[CLASS_VGPU_TYPE].items[0];
+        Host *h = pool->objects[CLASS_HOST].items[0];
+        const TypeFacts facts = {.size = t->size, .framebuffer_size = t->framebuffer_size,
+                .internal_config = strempty(t->internal_config)};
+
+        assert_true(pool_set_host_type(pool, h, t, &facts) >= 0);
+        for (size_t i = 0; i < h->pgpus.n; i++)
+                assert_int_equal(pool_set_pgpu_supported(pool, h->pgpus.items[i], NULL, 0), 0);
+        write_pool(*state, pool);
+        assert_int_equal(load_pool(*state, &read, &rows, &problem), 0);
+        t = read->objects[CLASS_VGPU_TYPE].items[0];
+        h = read->objects[CLASS_HOST].items[0];
+        assert_non_null(host_find_type(h, t));
+        assert_ptr_equal(t->lead, host_find_type(h, t));
+}
+
 static void random_bytes_are_named(void **state) {
         _cleanup_(pool_freep) Pool *pool = make_pool();
         const Object *job = pool->objects[CLASS_JOB].items[0];
@@ -529,6 +550,7 @@ int main(void) {
                         a_job_that_cannot_be_read_costs_only_itself, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(what_rests_on_an_unreadable_row_is_named, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(a_vm_outlives_the_row_of_its_group, make_dir, drop_dir),
+                cmocka_unit_test_setup_teardown(a_type_that_no_pgpu_supports_stays_its_hosts, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(random_bytes_are_named, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(a_backup_is_whole_and_marked, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(the_pools_own_record_comes_back, make_dir, drop_dir),
