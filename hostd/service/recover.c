@@ -168,25 +168,32 @@ static int take_over_folder(Hostd *h, const char *folder) {
 
         r = p->ops->read_record(p, folder, &record);
         if (r == -ENOENT || (r >= 0 && record.state == VM_STATE_HALTED))
-                return p->ops->remove_folder(p, folder, &record.token);
-        if (r >= 0)
+                r = p->ops->remove_folder(p, folder, &record.token);
+        else if (r >= 0)
                 r = p->ops->read_order(p, folder, &text);
-        if (r >= 0)
+        if (r >= 0 && text)
                 r = start_order_read(&reader, text, &order);
-        return r < 0 ? r : take_over_order(h, &order, text);
-}
-
-static void visit_folder(const Uuid *vm, const char *folder, void *userdata) {
-        Hostd *h = userdata;
-        int r;
-
-        r = hashmap_get(h->vms, vm) ? 0 : take_over_folder(h, folder);
         if (r < 0)
                 (void) log_errno(r, "Failed to take over the run folder %s, ignoring", folder);
+        return r < 0 || !text ? 0 : take_over_order(h, &order, text);
+}
+
+typedef struct TakeOver {
+        Hostd *host;
+        int error; /* the first one of the store */
+} TakeOver;
+
+/* What runs here and cannot be stored would be told to nobody, and be started elsewhere. So hostd ends, and tries again. */
+static void visit_folder(const Uuid *vm, const char *folder, void *userdata) {
+        TakeOver *t = userdata;
+
+        if (t->error >= 0 && !hashmap_get(t->host->vms, vm))
+                t->error = take_over_folder(t->host, folder);
 }
 
 int host_recover(Hostd *h) {
         VmList list = {.host = h};
+        TakeOver folders = {.host = h};
         int r;
 
         r = host_store_each_order(h->store, visit_order, visit_unread, &list);
@@ -194,7 +201,8 @@ int host_recover(Hostd *h) {
                 r = take_up(h, list.items[i]);
         free(list.items);
         if (r >= 0)
-                r = h->vm_context.programs.ops->each_folder(&h->vm_context.programs, visit_folder, h);
+                r = h->vm_context.programs.ops->each_folder(&h->vm_context.programs, visit_folder, &folders);
+        r = r < 0 ? r : folders.error;
         if (r < 0)
                 return log_errno(r, "Failed to take up the VMs of this host");
         lease_settle(h->vm_context.lease);

@@ -209,7 +209,16 @@ void machine_die_in_commit(Machine *m) {
                 sim_db_fail(m->inside->db, chance(m->dice, 500) ? SIM_DB_WRITTEN : SIM_DB_LOST, -EIO, 0);
 }
 
-/* Its disk may be full: systemd tries again. */
+/* Its disk may be full, or fail: systemd tries again. */
+static void start_again(Machine *m, int r) {
+        history_add(m->history, "%s hostd cannot-start error=%d", m->name, r);
+        m->inside->hostd = host_close(m->inside->hostd);
+        m->inside->parts.store = host_store_close(m->inside->parts.store);
+        process_loop_done(&m->inside->hostd_loop);
+        if ((r != -ENOSPC && r != -EIO) || loop_call_in(m->loop, &m->inside->restart, SECOND, on_restart, m) < 0)
+                abort();
+}
+
 static int open_hostd(Machine *m) {
         _cleanup_free_ char *problem = NULL;
         int r;
@@ -219,17 +228,13 @@ static int open_hostd(Machine *m) {
                 hostd_say_found(m);
                 r = host_open(&m->inside->parts, &m->inside->hostd);
         }
-        if (r >= 0)
-                return 0;
-        history_add(m->history, "%s hostd cannot-start error=%d", m->name, r);
-        m->inside->parts.store = host_store_close(m->inside->parts.store);
-        process_loop_done(&m->inside->hostd_loop);
-        if (r != -ENOSPC || loop_call_in(m->loop, &m->inside->restart, SECOND, on_restart, m) < 0)
-                abort();
+        if (r < 0)
+                start_again(m, r);
         return r;
 }
 
 void machine_start_hostd(Machine *m) {
+        int r;
 
         if (m->inside->hostd || !m->is_on)
                 return;
@@ -254,8 +259,12 @@ void machine_start_hostd(Machine *m) {
         history_add(m->history, "%s hostd starts", m->name);
         if (m->dies_later)
                 machine_die_in_commit(m);
-        if (host_begin(m->inside->hostd, &host_listener, m) < 0)
-                abort();
+        r = host_begin(m->inside->hostd, &host_listener, m);
+        if (r < 0) {
+                m->incarnation = 0;
+                start_again(m, r);
+                return;
+        }
         m->listener->came(m, m->userdata);
 }
 
