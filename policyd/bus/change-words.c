@@ -1,8 +1,8 @@
 /*
  * Objects of the pool, and how they change, in words
  *
- * Which properties there are, and which of them are stored, comes from the schema. Of a VM also its config and platform are compared,
- * which are no properties.
+ * Which properties there are, and which of them are stored, comes from the schema. Of a VM also its config is compared, which
+ * is no property.
  */
 
 #include <inttypes.h>
@@ -21,7 +21,7 @@
 struct Values {
         ObjectClass class;
         char *texts[PROPERTIES_MAX]; /* by property; NULL: it is not stored */
-        char *config, *platform;     /* of a VM */
+        char *config;                /* of a VM */
 };
 
 /* Objects */
@@ -149,15 +149,13 @@ Values *values_free(Values *v) {
         for (size_t i = 0; i < PROPERTIES_MAX; i++)
                 free(v->texts[i]);
         free(v->config);
-        free(v->platform);
         free(v);
         return NULL;
 }
 
 static int read_config(const Vm *vm, Values *v) {
         v->config = strdup(strempty(vm->config));
-        v->platform = strdup(strempty(vm->platform));
-        return v->config && v->platform ? 0 : -ENOMEM;
+        return v->config ? 0 : -ENOMEM;
 }
 
 Values *values_read(const Object *o) {
@@ -211,7 +209,6 @@ void words_of_changes(const Values *before, const Object *now, uint64_t which, S
         if (now->class != CLASS_VM)
                 return;
         add_config_changes("config", before->config, CONTAINER_OF(now, Vm, object)->config, &n, b);
-        add_config_changes("platform", before->platform, CONTAINER_OF(now, Vm, object)->platform, &n, b);
 }
 
 static bool says_something(const char *value) {

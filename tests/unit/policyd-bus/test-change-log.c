@@ -159,6 +159,7 @@ static void change_names(World *w, const char *vm, const char *group, const char
         act(w, "VM.SetConfig", vm, "config: c_info.type 'hvm' → 'pvh', c_info.name 'i' → 'win', b_info.passwd changed", "s",
                 "{\"c_info\":{\"type\":\"pvh\",\"name\":\"win\"},\"b_info\":{\"max_vcpus\":1,\"max_memkb\":262144,"
                 "\"target_memkb\":262144,\"type.hvm\":{},\"passwd\":\"geheim\"}}");
+        act(w, "VM.ChangePlatform", vm, "of VM www: Platform: viridian none → 'true'.", "a{ss}as", 1, "viridian", "true", 0);
         act(w, "GPUGroup.SetNameLabel", group, "NameLabel 'mine' → 'ours'", "s", "ours");
         act(w, "GPUGroup.SetNameDescription", group, "NameDescription '' → 'for us'", "s", "for us");
         act(w, "GPUGroup.SetAllocationAlgorithm", group, "AllocationAlgorithm depth-first → best-fit", "s", "best-fit");
