@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "policyd/bus/bus-private.h"
+#include "policyd/bus/change-words.h"
 
 #define LIST_LIMIT_DEFAULT 500
 #define LIST_LIMIT_MAX 1000
@@ -220,8 +221,8 @@ static int method_find(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return r;
         r = pool_find(policy_pool(bus->policy), c, text, &o);
         if (r == -ENOENT)
-                return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "There is no %s \"%s\" in the pool.", class,
-                        TEXT_SHORT(text, 128));
+                return bus_error_set(error, ERROR_NO_SUCH_OBJECT, "There is no %s \"%s\" in the pool.",
+                        words_of_class(c), TEXT_SHORT(text, 128));
         if (r == -EEXIST)
                 return refuse_ambiguous(bus, c, text, error);
         return r < 0 ? r : sd_bus_reply_method_return(m, "o", OBJECT_PATH(o));

@@ -50,8 +50,12 @@ static void add_name(const Object *o, StrBuf *b) {
                 strbuf_add(b, isempty(name) ? UUID_TEXT(&o->id) : TEXT_SHORT(name, TEXT_MAX));
 }
 
+const char *words_of_class(ObjectClass c) {
+        return class_words[c];
+}
+
 void words_of_object(const Object *o, StrBuf *b) {
-        strbuf_addf(b, "%s ", class_words[o->class]);
+        strbuf_addf(b, "%s ", words_of_class(o->class));
         add_name(o, b);
 }
 

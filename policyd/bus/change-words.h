@@ -12,6 +12,7 @@ typedef struct Values Values;
 Values *values_read(const Object *o); /* NULL without memory */
 Values *values_free(Values *v);
 
+const char *words_of_class(ObjectClass c);        /* as before a name: "VM group", "quota of" */
 void words_of_object(const Object *o, StrBuf *b); /* "VM web", "VGPU 0 of VM web" */
 /* ": NameLabel 'a' → 'b', …", of those properties; nothing when none changed */
 void words_of_changes(const Values *before, const Object *now, uint64_t properties, StrBuf *b);
