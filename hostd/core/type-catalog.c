@@ -232,7 +232,7 @@ static int add_list_type(TypeBuild *b, bool gvtg, const TypeListEntry *e) {
         _cleanup_(host_type_done) HostType t = {};
         _cleanup_free_ char *identifier = NULL;
 
-        if (instances == 0 || (!gvtg && b->pgpu->n_functions > 0 && stays_divided(b) && instances != b->pgpu->n_functions))
+        if (instances == 0 || (!gvtg && stays_divided(b) && instances != b->pgpu->n_functions))
                 return 0;
         identifier = gvtg ? host_type_identifier_gvt_g(e->pdev, e->low_gm_sz, e->high_gm_sz, e->fence_sz)
                           : host_type_identifier_mxgpu(e->pdev, e->framebuffer);

@@ -31,7 +31,7 @@ typedef struct TypeCatalog {
         size_t n_mxgpu;
         SriovType *sriov;
         size_t n_sriov;
-        bool keeps_divisions; /* every division is fixed: what is not divided offers no SR-IOV type */
+        bool keeps_divisions; /* every division is fixed: what is not divided offers no MxGPU or SR-IOV type */
 } TypeCatalog;
 
 void type_catalog_done(TypeCatalog *c);

@@ -258,6 +258,27 @@ static void amd_has_vgpu_types_or_passthrough(void **state) {
         assert_types(types_of(&c, &p, NULL), LIST("0001:passthrough"));
 }
 
+static void fixed_division_offers_types_of_its_number(void **state) {
+        TypeListEntry mxgpu[] = { { .pdev = 0x6929, .name = (char *) "S7150 1/4", .framebuffer = 1, .vgpus_per_pgpu = 4 } };
+        SriovType sriov[] = {
+                { .vendor = PCI_VENDOR_AMD, .pdev = 0x6929, .any_psubdev = true, .name = (char *) "1/2", .vfs_per_pgpu = 2 },
+                { .vendor = PCI_VENDOR_AMD, .pdev = 0x6929, .any_psubdev = true, .name = (char *) "1/4", .vfs_per_pgpu = 4 },
+        };
+        TypeCatalog c = { .mxgpu = mxgpu, .n_mxgpu = 1, .sriov = sriov, .n_sriov = 2 };
+        Pgpu p = card(PCI_VENDOR_AMD, 0x6929);
+
+        p.total_functions = 4;
+        assert_types(types_of(&c, &p, NULL), LIST("0001:mxgpu,6929,1", "0001:sriov,1002,6929,,2,0,0,0,", "0001:sriov,1002,6929,,4,0,0,0,"));
+        p.n_functions = 2;
+        assert_types(types_of(&c, &p, NULL), LIST("0001:sriov,1002,6929,,2,0,0,0,"));
+        p.n_functions = 4;
+        assert_types(types_of(&c, &p, NULL), LIST("0001:mxgpu,6929,1", "0001:sriov,1002,6929,,4,0,0,0,"));
+        c.keeps_divisions = true;
+        assert_types(types_of(&c, &p, NULL), LIST("0001:mxgpu,6929,1", "0001:sriov,1002,6929,,4,0,0,0,"));
+        p.n_functions = 0; /* nobody would divide it */
+        assert_types(types_of(&c, &p, NULL), LIST("0001:passthrough"));
+}
+
 static void display_device_of_dom0_is_not_passed_through(void **state) {
         CatalogConf confs[] = { k100_conf("grid_k100.conf") };
         TypeCatalog c = { .confs = confs, .n_confs = 1 };
@@ -354,6 +375,7 @@ int main(void) {
                 cmocka_unit_test(driver_decides_on_several_and_on_config_files),
                 cmocka_unit_test(gvtg_needs_an_aperture),
                 cmocka_unit_test(amd_has_vgpu_types_or_passthrough),
+                cmocka_unit_test(fixed_division_offers_types_of_its_number),
                 cmocka_unit_test(display_device_of_dom0_is_not_passed_through),
                 cmocka_unit_test(candidates_are_display_functions),
                 cmocka_unit_test(functions_find_their_pgpu),
