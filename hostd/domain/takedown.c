@@ -112,7 +112,7 @@ static void on_released(int result, const char *words, void *userdata) {
 
         t->release = t->world->processes->ops->end_helper(t->release);
         if (result < 0)
-                log_error("The virtual function of VM %s is suspect, and given to no VM: %s", t->name, words);
+                log_error("It is not known whether the virtual function of VM %s is free again: %s", t->name, words);
         t->done(t->userdata);
 }
 

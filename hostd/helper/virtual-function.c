@@ -69,16 +69,37 @@ static int lock(Board *b) {
 
 /* 2. The functions that VMs have. */
 
-/* Whether the VM of that folder has a function of the PGPU. */
-static bool has_function(const Board *b, const char *folder, Note *ret) {
-        return json_file_read_record(folder, NOTE, NOTE_SIZE_MAX, &note_table, ret) >= 0 &&
-               pci_address_compare(&ret->physical, &b->wish->physical) == 0;
+/* Whether the VM of that folder has a function of the PGPU: 1, 0. Fails on a note that cannot be read, since whatever it
+ * says would be lent twice. */
+static int find_note(const Board *b, const char *folder, Note *ret) {
+        int r = json_file_read_record(folder, NOTE, NOTE_SIZE_MAX, &note_table, ret);
+
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0)
+                return division_fail("No function of PGPU %s is given away, since %s/" NOTE " cannot be read: %s.",
+                        PCI_TEXT(&b->wish->physical), folder, strerror(-r));
+        return pci_address_compare(&ret->physical, &b->wish->physical) == 0;
 }
 
 static bool is_over(const char *folder) {
         _cleanup_(run_record_done) RunRecord record = {};
 
         return run_record_read(folder, &record) >= 0 && record.state == VM_STATE_HALTED;
+}
+
+static int add_taken(Board *b, const char *folder, const Uuid *vm) {
+        Note note;
+        int r;
+
+        if (streq(folder, b->wish->folder) || is_over(folder))
+                return 0;
+        r = find_note(b, folder, &note);
+        if (r <= 0)
+                return r;
+        b->taken[b->n_taken++] = note.virtual;
+        b->taker = *vm;
+        return 0;
 }
 
 static int list_taken(Board *b) {
@@ -89,14 +110,10 @@ static int list_taken(Board *b) {
         r = vm_dir ? folder_list(vm_dir, &names) : -ENOMEM;
         for (char **name = names; r >= 0 && *name && b->n_taken < SRIOV_FUNCTIONS_MAX; name++) {
                 _cleanup_free_ char *folder = path_join(vm_dir, *name);
-                Note note;
                 Uuid vm;
 
-                if (!folder || uuid_from_string(*name, &vm) < 0 || streq(folder, b->wish->folder) ||
-                        !has_function(b, folder, &note) || is_over(folder))
-                        continue;
-                b->taken[b->n_taken++] = note.virtual;
-                b->taker = vm;
+                if (uuid_from_string(*name, &vm) >= 0)
+                        r = folder ? add_taken(b, folder, &vm) : -ENOMEM;
         }
         return r;
 }
@@ -124,7 +141,7 @@ static bool contains(const PciAddress *list, size_t n, const PciAddress *a) {
 static bool is_well(const Board *b, const PciAddress *function) {
         _cleanup_free_ char *why = NULL;
 
-        if (division_read_suspicion(b->runtime, function, &why) >= 0)
+        if (division_read_suspicion(b->runtime, function, &why) != -ENOENT)
                 return false;
         if (pci_function_answers(b->wish->sysfs, function))
                 return true;
@@ -136,8 +153,12 @@ static bool is_well(const Board *b, const PciAddress *function) {
 static int choose(const Board *b, PciAddress *ret) {
         size_t n_ill = 0;
         Note own;
+        int r;
 
-        if (has_function(b, b->wish->folder, &own) && contains(b->functions, b->n_functions, &own.virtual) &&
+        r = find_note(b, b->wish->folder, &own);
+        if (r < 0)
+                return r;
+        if (r > 0 && contains(b->functions, b->n_functions, &own.virtual) &&
                 !contains(b->taken, b->n_taken, &own.virtual)) {
                 *ret = own.virtual;
                 return 0;
@@ -223,11 +244,14 @@ static char *examine(const char *sysfs, const Note *note) {
 static int free_function(const char *folder, const char *sysfs) {
         _cleanup_free_ char *runtime = runtime_of(folder), *why = NULL, *path = path_join(folder, NOTE);
         Note note;
+        int r;
 
         if (!runtime || !path)
                 return -ENOMEM;
-        if (json_file_read_record(folder, NOTE, NOTE_SIZE_MAX, &note_table, &note) < 0 ||
-                !pci_function_is_there(sysfs, &note.virtual))
+        r = json_file_read_record(folder, NOTE, NOTE_SIZE_MAX, &note_table, &note);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        if (!pci_function_is_there(sysfs, &note.virtual))
                 return 0;
         /* Before, since the kernel may keep us for ever. */
         (void) division_suspect(runtime, &note.virtual, "Its reset did not end.");
