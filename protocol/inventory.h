@@ -24,9 +24,8 @@
  * functions: PCI functions that a VM's config (pcidevs) may pass through: no bridges, no displays, nothing of
  * a PGPU's slot. held_by: a domain that has the PGPU and is not of this pool, absent where there is none;
  * nothing is started on such a PGPU. division: "ours 4" or "fixed 4" for a PGPU that has virtual functions, absent
- * for others. health: "lost" for a PGPU that does not answer any more, absent for a
- * good one; nothing is started on a lost one. orders is the highest number of an order that the host took, or
- * that a claim told it, of the pool that has it claimed. vms: one whose stored order or run folder the host cannot read has
+ * for others. health: "lost" for a PGPU that does not answer any more, absent for a good one; nothing is
+ * started on a lost one. orders is the highest number of an order that the host took, or that a claim told it, of the pool that has it claimed. vms: one whose stored order or run folder the host cannot read has
  * its own uuid as the token and names no GPU; it runs as far as anybody knows. Memory in bytes. seq is the
  * number of the last event that the inventory includes. A token that stands in neither vms nor ended does not
  * run on this host: policyd may release what it booked for it.

@@ -6,9 +6,9 @@
  * The emulator ends before qemu; then the domain with its device model; then the emulator once more, for xenvgpu-dm may
  * have started it while we were looking, and qemu, which holds the disks and may not have reacted when a failed create
  * told it to end. What else was taken from the host (PCI functions) is given back, and a virtual function is reset and
- * looked at, unless the guest reboots. Only then
- * nothing of the VM is left. A step that fails is tried again without limit: as long as the domain may be there, the VM
- * has not halted.
+ * looked at, unless the guest reboots. Only then nothing of the VM is left. A step that fails is tried again without
+ * limit: as long as the domain may be there, the VM has not halted. The reset alone is not: a function that fails it is
+ * suspect, and keeps no VM from its end.
  */
 
 #include "hostd/domain/domain-state.h"

@@ -3,9 +3,10 @@
 /*
  * What a helper has to do for a VM's VGPUs before their domain can be built
  *
- * A PGPU that is to be passed through as a whole is undivided first. An MxGPU or SR-IOV VGPU gets its virtual function. It is chosen when the program builds its first domain, unless the order names
- * one: a guest that reboots keeps it, and a program that is started again gets the same. The function of any other one gets
- * its driver, where a guest to which it was passed through has left it without.
+ * A PGPU that is to be passed through as a whole is undivided first. An MxGPU or SR-IOV VGPU gets its virtual function. It
+ * is chosen when the program builds its first domain, unless the order names one: a guest that reboots keeps it, and a
+ * program that is started again gets the same. The PGPU of any other VGPU gets its driver, where a guest to which it was
+ * passed through has left it without.
  */
 
 #include "hostd/helper/helper-process.h"
