@@ -9,6 +9,7 @@
 
 #include "common/daemon/log.h"
 #include "common/io/file-trust.h"
+#include "hostd/core/text-lines.h"
 #include "hostd/edge/settings.h"
 
 #define ROW(kind, member, fallback, help) { #member, SETTING_##kind, offsetof(HostSettings, member), fallback, help },
@@ -44,6 +45,22 @@ static int check_program(const char *name, const char *path) {
         return -EINVAL;
 }
 
+/* A word that names nothing would hide a GPU, and nobody would know why. */
+static int check_accelerators(char *const *words) {
+        for (; words && *words; words++) {
+                TextSpan s = { *words, *words + strlen(*words) };
+                uint16_t id;
+
+                if (text_read_hex16(&s, &id) && (!text_read_word(&s, ":") || text_read_hex16(&s, &id)) && text_span_size(&s) == 0)
+                        continue;
+                log_error("Setting accelerators has '%s': take a PCI vendor (1002) or a device (1002:74a1), in four hex digits "
+                          "each.",
+                        *words);
+                return -EINVAL;
+        }
+        return 0;
+}
+
 static int check(const HostSettings *s) {
         const Choice choices[] = {
                 {"hypervisor", s->hypervisor, {"libxl", "simulated"}},
@@ -74,7 +91,9 @@ static int check(const HostSettings *s) {
                 log_error("Setting concurrent_starts is 0, so that no VM could ever start: take 1 or more.");
                 return -EINVAL;
         }
-        r = check_program("domain_program", s->domain_program);
+        r = check_accelerators(s->accelerators);
+        if (r >= 0)
+                r = check_program("domain_program", s->domain_program);
         if (r < 0)
                 return r;
         return check_program("dm_program", s->dm_program);

@@ -48,6 +48,9 @@ static void nonsense_is_refused(void **state) {
         assert_int_equal(load((const char *const[]){USABLE, "dm_program=/nowhere", NULL}), -EINVAL);
         assert_int_equal(load((const char *const[]){USABLE, "sim_dir=", NULL}), -EINVAL);
         assert_int_equal(load((const char *const[]){USABLE, "concurrent_starts=0", NULL}), -EINVAL);
+        assert_int_equal(load((const char *const[]){USABLE, "accelerators=1002 0x8086", NULL}), -EINVAL);
+        assert_int_equal(load((const char *const[]){USABLE, "accelerators=1002:74a1:", NULL}), -EINVAL);
+        assert_int_equal(load((const char *const[]){USABLE, "accelerators=1002 1DA3:1020", NULL}), 0);
         assert_int_equal(load((const char *const[]){USABLE, "colour=red", NULL}), -EINVAL);
 }
 
