@@ -6,6 +6,7 @@
 
 #include "common/json/json-get.h"
 #include "common/base/parse.h"
+#include "common/base/strlist.h"
 #include "common/base/text.h"
 #include "policyd/ctl/explain.h"
 #include "policyd/ctl/file-argument.h"
@@ -243,19 +244,62 @@ static bool is_exported(struct json_object *record, const ViewObject *vgpu) {
         return false;
 }
 
+/* A map or a set of texts; one that is empty is so already. */
+static int copy_entries(Ctl *ctl, struct json_object *value, const char *copy, const char *interface, const char *method) {
+        bool is_map = json_object_is_type(value, json_type_object);
+        _cleanup_(strv_freep) char **texts = NULL;
+        _cleanup_strlist_ StrList list = {};
+
+        for (size_t i = 0; i < answer_length(value); i++)
+                strlist_add(&list, strempty(json_object_get_string(json_object_array_get_idx(value, i))));
+        if (is_map) {
+                json_object_object_foreach(value, key, entry) {
+                        strlist_add(&list, key);
+                        strlist_add(&list, strempty(json_object_get_string(entry)));
+                }
+        }
+        if (strlist_take(&list, &texts) < 0)
+                return ctl_no_memory();
+        return texts[0] ? ctl_call(ctl, copy, interface, method, NULL, is_map ? "M" : "S", (const char *const *) texts) : 0;
+}
+
+static int copy_text(Ctl *ctl, const char *text, const char *copy, const char *interface, const char *method) {
+        return *text ? ctl_call(ctl, copy, interface, method, NULL, "s", text) : 0;
+}
+
+/* What people wrote to the VM, which is not in a record. */
+static int copy_notes(Ctl *ctl, const ViewObject *vm, const char *copy) {
+        int r;
+
+        r = copy_text(ctl, object_text(vm, "NameDescription"), copy, POLICY_IFACE_VM, "SetNameDescription");
+        r = r ?: copy_entries(ctl, object_property(vm, "Tags"), copy, POLICY_IFACE_VM, "SetTags");
+        return r ?: copy_entries(ctl, object_property(vm, "OtherConfig"), copy, POLICY_IFACE_VM, "SetOtherConfig");
+}
+
+static int copy_vgpu(Ctl *ctl, const ViewObject *vgpu, const char *copy) {
+        bool whole = streq(object_text(object_ref(ctl->view, vgpu, "Type"), "Implementation"), "passthrough");
+        const ClientOption options[] = {{ .name = "device", .type = 's', .text = object_text(vgpu, "Device") }, {}};
+        _cleanup_json_ struct json_object *path = NULL;
+        const char *made;
+        int r;
+
+        r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateVGPU", &path, "oooV", copy, object_text(vgpu, "GPUGroup"),
+                whole ? "/" : object_text(vgpu, "Type"), options);
+        if (r != 0)
+                return r;
+        made = strempty(json_object_get_string(path));
+        r = copy_text(ctl, object_text(vgpu, "ExtraArgs"), made, POLICY_IFACE_VGPU, "SetExtraArgs");
+        return r ?: copy_entries(ctl, object_property(vgpu, "OtherConfig"), made, POLICY_IFACE_VGPU, "SetOtherConfig");
+}
+
 /* In their groups, which an import would only find by their types. Those of the platform form come with the record. */
 static int copy_vgpus(Ctl *ctl, const ViewObject *vm, struct json_object *record, const char *copy) {
         const ViewObject *vgpu;
         int r = 0;
 
-        for (size_t i = 0; r == 0 && (vgpu = object_nth_ref(ctl->view, vm, "VGPUs", i)); i++) {
-                bool whole = streq(object_text(object_ref(ctl->view, vgpu, "Type"), "Implementation"), "passthrough");
-                const ClientOption options[] = {{ .name = "device", .type = 's', .text = object_text(vgpu, "Device") }, {}};
-
+        for (size_t i = 0; r == 0 && (vgpu = object_nth_ref(ctl->view, vm, "VGPUs", i)); i++)
                 if (is_exported(record, vgpu))
-                        r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "CreateVGPU", NULL, "oooV", copy,
-                                object_text(vgpu, "GPUGroup"), whole ? "/" : object_text(vgpu, "Type"), options);
-        }
+                        r = copy_vgpu(ctl, vgpu, copy);
         return r;
 }
 
@@ -279,7 +323,8 @@ static int make_copy(Ctl *ctl, const ViewObject *vm, struct json_object *record)
         if (r != 0)
                 return r;
         copy = strempty(json_object_get_string(path));
-        r = copy_vgpus(ctl, vm, record, copy);
+        r = copy_notes(ctl, vm, copy);
+        r = r ?: copy_vgpus(ctl, vm, record, copy);
         r = r ?: copy_groups(ctl, vm, copy);
         if (r == 0)
                 return ctl_print_created(ctl, path);
