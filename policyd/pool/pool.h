@@ -18,6 +18,7 @@
 #include "protocol/errors.h"
 #include "protocol/refusal.h"
 #include "protocol/schema/classes.h"
+#include "protocol/schema/words.h"
 #include "protocol/vgpu-implementation.h"
 
 #define POOL_CLASS(class, ...) CLASS_##class,
@@ -79,7 +80,6 @@ bool ptr_array_contains(const PtrArray *a, const void *p);
         enum { class##_SCHEMA(POOL_BIT, SCHEMA_SKIP, x) };
 POOL_CLASSES(POOL_BITS)
 
-#define HOST_STATES(W) W(HOST_CONNECTING, "connecting") W(HOST_ONLINE, "online") W(HOST_OFFLINE, "offline")
 DEFINE_ENUM(HostState, HOST_STATE, HOST_STATES);
 const char *host_state_to_string(HostState s);
 
@@ -96,18 +96,14 @@ DEFINE_ENUM(PgpuHealth, PGPU_HEALTH, PGPU_HEALTHS);
 const char *pgpu_health_to_string(PgpuHealth h);
 PgpuHealth pgpu_health_from_string(const char *text);
 
-#define GROUP_ALGORITHMS(W)                                                                                   \
-        W(ALGORITHM_DEPTH_FIRST, "depth-first") W(ALGORITHM_BREADTH_FIRST, "breadth-first") W(ALGORITHM_BEST_FIT, "best-fit")
 DEFINE_ENUM(GroupAlgorithm, GROUP_ALGORITHM, GROUP_ALGORITHMS);
 const char *group_algorithm_to_string(GroupAlgorithm a);
 GroupAlgorithm group_algorithm_from_string(const char *text); /* dashes or underscores, any case */
 
-#define POWER_STATES(W) W(POWER_HALTED, "halted") W(POWER_RUNNING, "running") W(POWER_PAUSED, "paused")
 DEFINE_ENUM(PowerState, POWER_STATE, POWER_STATES);
 const char *power_state_to_string(PowerState s);
 
 /* Of the VMs of a group, as XenServer has it; anti_affinity: hosts with few of them first. */
-#define PLACEMENTS(W) W(PLACEMENT_NORMAL, "normal") W(PLACEMENT_ANTI_AFFINITY, "anti_affinity")
 DEFINE_ENUM(VmPlacement, VM_PLACEMENT, PLACEMENTS);
 const char *placement_to_string(VmPlacement p);
 VmPlacement placement_from_string(const char *text); /* dashes or underscores, any case */
@@ -329,9 +325,6 @@ struct VmGroup {
         PtrArray vms;
 };
 
-#define JOB_STATES(W)                                                                                         \
-        W(JOB_PENDING, "pending") W(JOB_RUNNING, "running") W(JOB_DONE, "done") W(JOB_FAILED, "failed")       \
-        W(JOB_CANCELLED, "cancelled")
 DEFINE_ENUM(JobState, JOB_STATE, JOB_STATES);
 const char *job_state_to_string(JobState s);
 JobState job_state_from_string(const char *text);
