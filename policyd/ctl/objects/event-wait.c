@@ -75,7 +75,9 @@ int verb_event_wait(Ctl *ctl) {
         given = given_fields(ctl, class);
         if (given.n == 0)
                 return ctl_usage("nothing to wait for: give FIELD=value, or FIELD=/=value for any other");
-        r = subscribe(ctl, class);
+        r = given_check_words(class, &given);
+        if (r == 0)
+                r = subscribe(ctl, class);
         if (r != 0)
                 return r;
         r = look_at_all(ctl, class, &given);

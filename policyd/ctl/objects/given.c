@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 
+#include "common/base/strbuf.h"
 #include "common/base/uuid.h"
 #include "policyd/ctl/not-here.h"
 
@@ -39,18 +40,14 @@ bool given_passes(View *v, const ViewObject *o, const Given *filters) {
  * Filters that List compares as we do, so that policyd can do it: uuids in small letters, and words with one spelling.
  * Names match in any case, and a reference matches by the name of its object; List knows neither, so we compare those.
  */
-static bool is_exact(FieldName name, const char *text) {
-        static const char *const words[] = { "State", "PowerState", "AllocationAlgorithm", "Placement" };
+static bool is_exact(const ClassInfo *class, FieldName name, const char *text) {
         Uuid id;
 
         if (name.as_label || name.field->kind != FIELD_VALUE || startswith(text, OTHERS))
                 return false;
         if (streq(name.field->property, "UUID"))
                 return uuid_from_string(text, &id) >= 0;
-        for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-                if (streq(name.field->property, words[i]))
-                        return true;
-        return false;
+        return field_words(class, name) != NULL;
 }
 
 typedef struct Pushed {
@@ -64,12 +61,12 @@ static void pushed_done(Pushed *p) {
                 free(p->texts[i]);
 }
 
-static int push_filters(const Given *given, Pushed *p) {
+static int push_filters(const ClassInfo *class, const Given *given, Pushed *p) {
         for (size_t i = 0; i < given->n && p->n < FILTERS_MAX; i++) {
                 FieldName field = given->items[i].field;
                 char *text;
 
-                if (!is_exact(field, given->items[i].value))
+                if (!is_exact(class, field, given->items[i].value))
                         continue;
                 text = strdup(given->items[i].value);
                 if (!text)
@@ -90,7 +87,7 @@ int given_load(Ctl *ctl, const ClassInfo *class, const Given *filters) {
         size_t n;
         int r;
 
-        r = push_filters(filters, &pushed);
+        r = push_filters(class, filters, &pushed);
         if (r >= 0)
                 r = view_load_class(ctl->view, class, pushed.n > 0 ? pushed.filters : NULL, &error);
         if (r >= 0)
@@ -112,6 +109,29 @@ int given_select(Ctl *ctl, const ClassInfo *class, const Given *filters, ViewObj
         *ret = take_ptr(objects);
         *ret_n = n_left;
         return 0;
+}
+
+static int check_word(const Field *f, const char *const *words, const char *text) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        for (size_t i = 0; words[i]; i++) {
+                if (strcasecmp(words[i], text) == 0)
+                        return 0;
+                strbuf_addf(&b, "%s%s", i == 0 ? "" : !words[i + 1] ? " or " : ", ", words[i]);
+        }
+        return strbuf_error(&b) < 0 ? ctl_no_memory() : ctl_usage("%s is never %s; it is %s", f->name, text, b.text);
+}
+
+int given_check_words(const ClassInfo *class, const Given *given) {
+        int r = 0;
+
+        for (size_t i = 0; r == 0 && i < given->n; i++) {
+                const char *value = given->items[i].value, *const *words = field_words(class, given->items[i].field);
+
+                if (words)
+                        r = check_word(given->items[i].field.field, words, startswith(value, OTHERS) ?: value);
+        }
+        return r;
 }
 
 int field_unknown(const ClassInfo *class, const char *name) {

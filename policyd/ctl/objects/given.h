@@ -22,6 +22,9 @@ int given_load(Ctl *ctl, const ClassInfo *class, const Given *filters);
 /* Those that pass, of what was fetched, in the order of lists; the caller frees the array. */
 int given_select(Ctl *ctl, const ClassInfo *class, const Given *filters, ViewObject ***ret, size_t *ret_n);
 
+/* Words that a field never takes are refused, for who would wait for them. 0 or the exit status. */
+int given_check_words(const ClassInfo *class, const Given *given);
+
 /* A field that the class does not have: what is near, or why not. The exit status. */
 int field_unknown(const ClassInfo *class, const char *name);
 

@@ -8,6 +8,7 @@
 #include "policyd/ctl/view/classes.h"
 #include "protocol/names.h"
 #include "protocol/schema/classes.h"
+#include "protocol/schema/words.h"
 
 /* Of each property of a class, its names and how it is shown; and all as fields that are read only. */
 #define NAMES(class, bit, on_bus, signature, change, type, source, row, field, shown_as)                              \
@@ -351,6 +352,29 @@ bool field_find(const ClassInfo *c, const char *name, FieldName *ret) {
                 return false;
         *ret = (FieldName){ .field = found.field, .as_label = found.as_label, .key = colon ? colon + 1 : NULL };
         return true;
+}
+
+#define WORD_TEXT(value, word) word,
+static const char *const host_states[] = { HOST_STATES(WORD_TEXT) NULL };
+static const char *const group_algorithms[] = { GROUP_ALGORITHMS(WORD_TEXT) NULL };
+static const char *const power_states[] = { POWER_STATES(WORD_TEXT) NULL };
+static const char *const placements[] = { PLACEMENTS(WORD_TEXT) NULL };
+static const char *const job_states[] = { JOB_STATES(WORD_TEXT) NULL };
+
+const char *const *field_words(const ClassInfo *c, FieldName name) {
+        static const struct {
+                const char *class, *property;
+                const char *const *words;
+        } rows[] = {
+                {"host", "State", host_states},         {"gpu-group", "AllocationAlgorithm", group_algorithms},
+                {"vm", "PowerState", power_states},     {"vm-group", "Placement", placements},
+                {"job", "State", job_states},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(rows) && !name.as_label && name.field->kind == FIELD_VALUE; i++)
+                if (streq(rows[i].class, c->name) && streq(rows[i].property, name.field->property))
+                        return rows[i].words;
+        return NULL;
 }
 
 const char *field_mark(const Field *f) {

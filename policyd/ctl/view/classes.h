@@ -76,6 +76,9 @@ typedef struct FieldName {
 
 bool field_find(const ClassInfo *c, const char *name, FieldName *ret);
 
+/* The words that a field takes, ended by NULL; NULL: any text. */
+const char *const *field_words(const ClassInfo *c, FieldName name);
+
 /* Whether -param-set takes it. */
 static inline bool field_is_settable(const Field *f) {
         return f->set || f->entries;
