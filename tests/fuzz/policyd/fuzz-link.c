@@ -5,16 +5,12 @@
  * is answered once at most, and a reason is a sentence that can be shown.
  */
 
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "policyd/link/link.h"
 #include "protocol/names.h"
+#include "tests/fuzz/bus-peer.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/message.h"
 #include "tests/fuzz/scratch.h"
 #include "tests/sim/sim-loop.h"
 
@@ -31,18 +27,10 @@
 typedef struct Fuzz {
         SimLoop *sim;
         sd_event *event;
-        int listener;
-        sd_bus *peer; /* NULL: nobody is connected */
+        BusPeer peer;
         HostLink *link;
-        Bytes bytes;
-        char text[MESSAGE_TEXT_MAX];
         unsigned n_asked, n_answered;
 } Fuzz;
-
-static void demand(bool holds) {
-        if (!holds)
-                abort();
-}
 
 static void demand_line(const char *text) {
         demand(text && text_is_good(text, strlen(text), TEXT_LINE));
@@ -118,20 +106,11 @@ static const char *any_text(Bytes *b, void *userdata) {
         uint8_t which = bytes_take(b);
         Fuzz *f = userdata;
 
-        return which < 200 ? words[which % ARRAY_SIZE(words)] : bytes_text(b, which >= 228, f->text);
+        return which < 200 ? words[which % ARRAY_SIZE(words)] : bytes_text(b, which >= 228, f->peer.text);
 }
 
 static const char *any_path(Bytes *b, void *userdata) {
         return HOST_PATH;
-}
-
-static MessageWords words_of(Fuzz *f) {
-        return (MessageWords){.text = any_text, .path = any_path, .fd = -1, .userdata = f};
-}
-
-static void send_from(Fuzz *f, sd_bus_message *m, const char *sender) {
-        if (f->peer && sd_bus_message_set_sender(m, sender) >= 0)
-                (void) sd_bus_send(f->peer, m, NULL);
 }
 
 static int append_properties(sd_bus_message *m) {
@@ -140,7 +119,7 @@ static int append_properties(sd_bus_message *m) {
 }
 
 /* As a well-behaved host would. */
-static int append_proper(sd_bus_message *m, sd_bus_message *reply) {
+static int append_proper(BusPeer *p, sd_bus_message *m, sd_bus_message *reply) {
         const char *member = sd_bus_message_get_member(m);
 
         if (streq(member, "Hello"))
@@ -154,78 +133,42 @@ static int append_proper(sd_bus_message *m, sd_bus_message *reply) {
         return 0;
 }
 
-static int append_any(Fuzz *f, sd_bus_message *reply) {
-        static const char *const signatures[] = {"", "s", "ts", "a{sv}", "t", "u", "st", "as", "ss", "v", "o", "b"};
-        const MessageWords words = words_of(f);
+static const char *const signatures[] = {"", "s", "ts", "a{sv}", "t", "u", "st", "as", "ss", "v", "o", "b"};
 
-        return message_fill(reply, signatures[bytes_take(&f->bytes) % ARRAY_SIZE(signatures)], &f->bytes, &words);
-}
+static const char *const errors[] = {"org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.NameHasNoOwner",
+        "org.xenvgpu.Error.StaleEpoch", "org.xenvgpu.Error.InternalError", "org.example.Error", "org.freedesktop.DBus.Error.NoReply"};
 
-static int make_error(Fuzz *f, sd_bus_message *m, sd_bus_message **ret) {
-        static const char *const names[] = {"org.freedesktop.DBus.Error.AccessDenied", "org.freedesktop.DBus.Error.NameHasNoOwner",
-                "org.xenvgpu.Error.StaleEpoch", "org.xenvgpu.Error.InternalError", "org.example.Error", "org.freedesktop.DBus.Error.NoReply"};
-        const char *name = names[bytes_take(&f->bytes) % ARRAY_SIZE(names)];
-
-        return sd_bus_message_new_method_errorf(m, ret, name, "%s", any_text(&f->bytes, f));
-}
-
-static int on_call(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        const char *to = sd_bus_message_get_destination(m);
-        Fuzz *f = userdata;
-        uint8_t how;
-        int r;
-
-        if (!sd_bus_message_is_method_call(m, NULL, NULL))
-                return 1;
-        how = bytes_take(&f->bytes);
-        if (how >= 240)
-                return 1;
-        r = how >= 200 ? make_error(f, m, &reply) : sd_bus_message_new_method_return(m, &reply);
-        if (r >= 0 && how < 200)
-                r = how < 120 ? append_proper(m, reply) : append_any(f, reply);
-        if (r >= 0)
-                send_from(f, reply, streq_ptr(to, HOSTD) ? HOSTD : "org.freedesktop.DBus");
-        return 1;
-}
+static const BusSaying saying = {
+        .service = HOSTD,
+        .owner = HOSTD,
+        .append_proper = append_proper,
+        .signatures = signatures,
+        .n_signatures = ARRAY_SIZE(signatures),
+        .errors = errors,
+        .n_errors = ARRAY_SIZE(errors),
+        .proper_below = 120,
+        .error_from = 200,
+};
 
 static void tell(Fuzz *f, uint8_t what) {
         static const char *const members[] = {"VMEvent", "VGPUEvent", "PCIEvent", "InventoryChanged", "Else"};
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        const MessageWords words = words_of(f);
         int r;
 
-        if (!f->peer || sd_bus_message_new_signal(f->peer, &m, HOST_PATH, HOST_IFACE_MANAGER, members[what % ARRAY_SIZE(members)]) < 0)
+        if (!f->peer.bus || sd_bus_message_new_signal(f->peer.bus, &m, HOST_PATH, HOST_IFACE_MANAGER, members[what % ARRAY_SIZE(members)]) < 0)
                 return;
-        r = what < 120 ? sd_bus_message_append(m, "s", any_text(&f->bytes, f)) : message_fill(m, "a{sv}", &f->bytes, &words);
+        r = what < 120 ? sd_bus_message_append(m, "s", bus_peer_text(&f->peer)) : message_fill(m, "a{sv}", &f->peer.bytes, &f->peer.words);
         if (r >= 0)
-                send_from(f, m, what % 7 == 0 ? ":1.6" : HOSTD);
+                bus_peer_send(&f->peer, m, what % 7 == 0 ? ":1.6" : HOSTD);
 }
 
 static void tell_owner(Fuzz *f) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-        const char *now = bytes_take(&f->bytes) % 2 ? ":1.6" : "";
+        const char *now = bytes_take(&f->peer.bytes) % 2 ? ":1.6" : "";
 
-        if (f->peer && sd_bus_message_new_signal(f->peer, &m, "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged") >= 0 &&
+        if (f->peer.bus && sd_bus_message_new_signal(f->peer.bus, &m, "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged") >= 0 &&
                 sd_bus_message_append(m, "sss", HOST_BUS_NAME, HOSTD, now) >= 0)
-                send_from(f, m, "org.freedesktop.DBus");
-}
-
-/* Connections */
-
-static void hang_up(Fuzz *f) {
-        f->peer = sd_bus_close_unref(f->peer);
-}
-
-static void accept_link(Fuzz *f) {
-        int fd = accept4(f->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-        if (fd < 0)
-                return;
-        hang_up(f);
-        demand(sd_bus_new(&f->peer) >= 0 && sd_bus_set_fd(f->peer, fd, fd) >= 0 &&
-                sd_bus_set_server(f->peer, true, SD_ID128_MAKE(1, 2, 3, 4, 5, 6, 7, 8, 9, a, b, c, d, e, f, 0)) >= 0 &&
-                sd_bus_add_filter(f->peer, NULL, on_call, f) >= 0 && sd_bus_start(f->peer) >= 0);
+                bus_peer_send(&f->peer, m, BUS_ITSELF);
 }
 
 static void turn(Fuzz *f, uint64_t usec) {
@@ -234,11 +177,8 @@ static void turn(Fuzz *f, uint64_t usec) {
         do {
                 /* A step of the authentication is no progress to sd-bus. */
                 for (unsigned idle = 0; idle < 4; idle++) {
-                        int r = f->peer ? sd_bus_process(f->peer, NULL) : 0;
+                        int r = bus_peer_turn(&f->peer);
 
-                        accept_link(f);
-                        if (r < 0)
-                                hang_up(f);
                         if (sd_event_run(f->event, 0) > 0 || sim_loop_turn(f->sim) || r > 0)
                                 idle = 0;
                 }
@@ -277,7 +217,7 @@ static void step(Fuzz *f, uint8_t what) {
         else if (what < 215)
                 tell_owner(f);
         else if (what < 222)
-                hang_up(f);
+                bus_peer_hang_up(&f->peer);
         else if (what < 228)
                 link_dial_now(f->link);
         else if (what < 234)
@@ -285,34 +225,23 @@ static void step(Fuzz *f, uint8_t what) {
         turn(f, what < 234 ? 0 : SECOND * (what - 234));
 }
 
-static int listen_at(const char *path) {
-        struct sockaddr_un address = {.sun_family = AF_UNIX};
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-        (void) unlink(path);
-        demand(fd >= 0 && bind(fd, (struct sockaddr *) &address, sizeof(address)) == 0 && listen(fd, 8) == 0);
-        return fd;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ char *path = path_join(scratch_folder(), "bus"), *address = NULL;
-        Fuzz f = {.bytes = {data, size}};
+        Fuzz f = {.peer = {.saying = &saying, .words = {.text = any_text, .path = any_path, .fd = -1, .userdata = &f}, .bytes = {data, size}}};
         LinkSettings settings;
 
         log_setup("fuzz", LOG_EMERG);
         link_settings_default(&settings);
         demand(asprintf(&address, "unix:path=%s", path) > 0 && sim_loop_new(1, &f.sim) >= 0 && sd_event_new(&f.event) >= 0);
-        f.listener = listen_at(path);
+        bus_peer_listen(&f.peer, path);
         demand(link_new(sim_loop_of(f.sim), f.event, address, &settings, &owner, &f, &f.link) >= 0 && link_start(f.link) >= 0);
         turn(&f, 0);
-        for (unsigned i = 0; i < STEPS_MAX && f.bytes.left > 0; i++)
-                step(&f, bytes_take(&f.bytes));
+        for (unsigned i = 0; i < STEPS_MAX && f.peer.bytes.left > 0; i++)
+                step(&f, bytes_take(&f.peer.bytes));
         turn(&f, 60 * SECOND);
         (void) link_free(f.link);
-        hang_up(&f);
         sd_event_unref(f.event);
         sim_loop_free(f.sim);
-        close(f.listener);
+        bus_peer_done(&f.peer);
         return 0;
 }
