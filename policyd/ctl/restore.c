@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/base/text.h"
 #include "common/io/command.h"
 #include "policyd/ctl/verbs.h"
 
@@ -83,6 +84,9 @@ int verb_pool_restore(Ctl *ctl) {
                 return r;
         if (!path)
                 return ctl_usage("file-name=%s: %s", ctl_arg(ctl, "file-name"), strerror(errno));
+        /* The steps are for root to paste. */
+        if (strchr(path, '\'') || !text_is_good(path, strlen(path), TEXT_LINE))
+                return ctl_usage("file-name: the steps cannot name a path with a quote or a control character; copy the file to another");
         r = look_at(path);
         if (r != 0)
                 return r;
