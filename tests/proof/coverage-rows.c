@@ -66,7 +66,7 @@ const CoverageRow coverage_rows[] = {
         ALSO(FACT, "whether a GPU answers", "health=lost", "scenario-lost-gpu"),
         BY(FACT, "how a GPU is divided", "scenario-sriov"),
         BY(FACT, "PCI functions that a VM's config may pass through (`pcidevs`): no bridges, no displays, nothing of a "
-                             "PGPU's slot", "unit-hostd-edge-pci"),
+                             "PGPU: not its slot, not its virtual functions", "unit-hostd-edge-pci"),
 
         ROW(CLAIM, "reading, `Rescan`", IN_CLAIM("Host1.Manager.Rescan")),
         ROW(CLAIM, "changing types", IN_CLAIM("Host1.PGPU.SetEnabledTypes")),
