@@ -450,6 +450,12 @@ static DECLARE_GETTER(get_version) {
         return sd_bus_message_append_basic(reply, 's', XENVGPU_VERSION);
 }
 
+static DECLARE_GETTER(get_pool_uuid) {
+        Bus *bus = userdata;
+
+        return sd_bus_message_append_basic(reply, 's', UUID_TEXT(policy_pool_id(bus->policy)));
+}
+
 static DECLARE_GETTER(get_epoch) {
         Bus *bus = userdata;
 
@@ -497,6 +503,7 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("o", job), 0),
         SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("o", job, "s", result), 0),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_PROPERTY("PoolUUID", "s", get_pool_uuid, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("Epoch", "t", get_epoch, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("OldDatabase", "s", get_old_database, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY("HostsOnline", "u", get_hosts_online, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

@@ -29,6 +29,10 @@ uint64_t policy_epoch(const Policy *p) {
         return p->hosts.epoch;
 }
 
+const Uuid *policy_pool_id(const Policy *p) {
+        return &p->batch.meta.pool;
+}
+
 int policy_old_database(const Policy *p, char **ret) {
         return old_describe(&p->hosts, ret);
 }

@@ -52,6 +52,7 @@ void policy_describe(Policy *p, char *buf, size_t size);
 void policy_set_limits(Policy *p, const PolicyOptions *options);
 Pool *policy_pool(Policy *p); /* read only for the bus layer */
 uint64_t policy_epoch(const Policy *p);
+const Uuid *policy_pool_id(const Policy *p); /* made with the database; hosts know whose they are by it */
 /* That the database is an old copy, which hosts were not heard since, and what to do; "" when it is none. */
 int policy_old_database(const Policy *p, char **ret);
 
