@@ -210,12 +210,32 @@ static int find_pgpu(Ctl *ctl, const ClassInfo *class, const char *text, char **
         return *ret_path ? 0 : -ENOMEM;
 }
 
+/* There is one, and its name is empty. */
+static int find_pool(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path) {
+        _cleanup_client_error_ ClientError error = {};
+        _cleanup_free_ ViewObject **list = NULL;
+        size_t n = 0;
+        int r;
+
+        r = view_load_class(ctl->view, class, NULL, &error);
+        if (r >= 0)
+                r = view_list(ctl->view, class, &list, &n);
+        if (r < 0)
+                return ctl_failed(r, &error);
+        if (n == 0 || strcasecmp(list[0]->uuid, text) != 0)
+                return ctl_say_error("org.xenvgpu.Error.NoSuchObject", "That is not the pool's uuid; xenvgpu pool-list has it.");
+        *ret_path = strdup(list[0]->path);
+        return *ret_path ? 0 : ctl_no_memory();
+}
+
 int ctl_find(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path) {
         _cleanup_json_ struct json_object *path = NULL;
         _cleanup_client_error_ ClientError error = {};
         _cleanup_strbuf_ StrBuf names = {};
         int r;
 
+        if (streq(class->name, "pool"))
+                return find_pool(ctl, class, text, ret_path);
         r = client_call(ctl->client, POLICY_PATH, POLICY_IFACE_MANAGER, "Find", &error, &path, "ss",
                 class->word, text);
         if (r == -EREMOTEIO && streq(class->name, "pgpu")) {

@@ -4,6 +4,15 @@
 
 #include "policyd/ctl/not-here.h"
 
+#define NO_DISKS "Disks are yours, and stand in the VM's config. Use vm-get-config, and vm-set-config of a halted VM."
+#define NO_NICS "Network cards stand in the VM's config. Use vm-get-config, and vm-set-config of a halted VM."
+#define NO_STORAGE "Storage is the hosts'. Use host-param-get param-name=storage, and its setting in /etc/xenvgpu/hostd.conf."
+#define NO_NETWORKS "Networks are the hosts'. Use host-param-get param-name=networks."
+#define NO_MASTERS "Your cluster manager chooses the master. man xenvgpu-policyd, BACKUPS AND OLD COPIES, has how its database moves."
+#define NO_PATCHES "Packages are the machine's. Use apt on each host; docs/upkeep.md has the order."
+#define NO_USERS "Users are the machine's. Use its group xenvgpu, and rules of polkit (docs/journal.md, Access)."
+
+/* A name that ends in '-' stands for every verb that begins so; what is more special comes first. */
 static const struct {
         const char *name, *why;
 } verbs[] = {
@@ -29,17 +38,42 @@ static const struct {
         { "host-data-source-list", "Measurements are Prometheus's. Use metrics, and xenvgpu-gpu-use on the host." },
         { "host-data-source-query", "Measurements are Prometheus's. Use metrics, and xenvgpu-gpu-use on the host." },
         { "host-get-system-status", "Use status and check here, and /usr/libexec/xenvgpu/xenvgpu-hostd --self-test on the host." },
-        { "pool-list", "There is one pool for each master. Use status." },
-        { "pool-param-list", "There is one pool for each master. Use status." },
-        { "pool-designate-new-master", "Your cluster manager chooses the master. man xenvgpu-policyd, BACKUPS AND OLD COPIES, has how its database moves." },
-        { "message-list", "Events are in the journal. Use journalctl -u xenvgpu-policyd, and alerts by metrics." },
-        { "log-get", "Logs are in the journal. Use journalctl -u xenvgpu-policyd here, and -u 'xenvgpu-*' on a host." },
-        { "sr-list", "Storage is the hosts'. Use host-param-get param-name=storage, and its setting in /etc/xenvgpu/hostd.conf." },
-        { "network-list", "Networks are the hosts'. Use host-param-get param-name=networks." },
-        { "vif-list", "Network cards stand in the VM's config. Use vm-get-config." },
-        { "vbd-list", "Disks stand in the VM's config. Use vm-get-config." },
-        { "pci-list", "Only PGPUs are objects. Use pgpu-list, and lspci on the host." },
-        { "template-list", "There are no templates. Use vm-export and vm-import, or vm-copy." },
+        { "vm-reset-powerstate", "A VM is halted when its host says so. Use vm-shutdown force=true; if its host is gone for good and switched "
+                                 "off, host-declare-dead, which halts its VMs." },
+        { "vm-console", "The VM's config names its display. Use vm-get-config (vnc, spice, serial), and xl console on its host." },
+        { "vm-disk-", NO_DISKS },
+        { "vm-vif-list", NO_NICS },
+        { "vm-cd-", NO_DISKS },
+        { "pool-join", "Hosts are added on the master. Use host-add there." },
+        { "pool-eject", "Hosts are taken out on the master. Use host-remove there." },
+        { "pool-sync-database", "There is one copy of the database, the master's. Use pool-dump-database." },
+        { "pool-emergency-", NO_MASTERS },
+        { "pool-recover-slaves", NO_MASTERS },
+        { "pool-ha-", "VMs are not started again by themselves. Use host-failure-check to see what would find room, and a unit or a timer on the "
+                      "master." },
+        { "pool-designate-new-master", NO_MASTERS },
+        { "message-", "Events are in the journal. Use journalctl -u xenvgpu-policyd, and alerts by metrics." },
+        { "log-", "Logs are in the journal. Use journalctl -u xenvgpu-policyd here, and -u 'xenvgpu-*' on a host." },
+        { "sr-", NO_STORAGE },
+        { "pbd-", NO_STORAGE },
+        { "vdi-", NO_DISKS },
+        { "vbd-", NO_DISKS },
+        { "cd-", NO_DISKS },
+        { "snapshot-", "Disks are yours, and a VGPU's memory cannot be kept, so there are no snapshots. Use vm-export for the VM's record, and "
+                       "your storage's snapshots for its disks." },
+        { "network-", NO_NETWORKS },
+        { "pif-", NO_NETWORKS },
+        { "bond-", NO_NETWORKS },
+        { "vlan-", NO_NETWORKS },
+        { "tunnel-", NO_NETWORKS },
+        { "vif-", NO_NICS },
+        { "pci-", "Only PGPUs are objects. Use pgpu-list, and lspci on the host." },
+        { "template-", "There are no templates. Use vm-export and vm-import, or vm-copy." },
+        { "patch-", NO_PATCHES },
+        { "update-", NO_PATCHES },
+        { "user-", NO_USERS },
+        { "role-", NO_USERS },
+        { "subject-", NO_USERS },
 };
 
 static const struct {
@@ -52,6 +86,8 @@ static const struct {
         { NULL, "compatibility-metadata", "It serves live migration, and a VM with a VGPU does not move while it runs." },
         { "vgpu-type", "freeze-frame", "Frame-rate limits are the emulator's; give them in extra-args of the VGPU." },
         { "vm", "possible-hosts", "It depends on more than the VM; vm-explain says it of each host, with the reason." },
+        { "pool", "default-SR", "Storage is the hosts'; host-param-get param-name=storage has it." },
+        { "pool", "ha-enabled", "VMs are not started again by themselves; host-failure-check says what would find room elsewhere." },
         { "vm", "hardware-platform-version", "Devices come from the VM's config alone; vm-get-config shows it." },
         { "vm", "memory-actual", "The host knows it: xl list there." },
         { "vm", "memory-static-min", "Memory is not ballooned by the pool; memory-static-max and memory-dynamic-max are what the config says." },
@@ -66,9 +102,15 @@ static const struct {
         { "host", "cpu-info", "CPUs are not counted; xl info on the host has them." },
 };
 
+static bool is_meant(const char *row, const char *name) {
+        size_t n = strlen(row);
+
+        return row[n - 1] == '-' ? strncmp(row, name, n) == 0 : streq(row, name);
+}
+
 const char *verb_not_here(const char *name) {
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-                if (streq(verbs[i].name, name))
+                if (is_meant(verbs[i].name, name))
                         return verbs[i].why;
         return NULL;
 }

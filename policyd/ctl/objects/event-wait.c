@@ -72,6 +72,8 @@ int verb_event_wait(Ctl *ctl) {
 
         if (!class)
                 return ctl_usage("class=%s is none; take one of those that `xenvgpu help` names", ctl_arg(ctl, "class"));
+        if (streq(class->name, "pool"))
+                return ctl_usage("event-wait waits for no pool; give the class of what changes, such as host");
         given = given_fields(ctl, class);
         if (given.n == 0)
                 return ctl_usage("nothing to wait for: give FIELD=value, or FIELD=/=value for any other");

@@ -226,6 +226,23 @@ static const Field job_fields[] = {
         COLUMN(job, EXPECTED_END_TIME),
 }, all_of_job[] = { JOB_SCHEMA(ALL, SCHEMA_SKIP, job) };
 
+/* What the Manager says of itself, as an object: view-load.c makes it. */
+#define OF_POOL(n, on_bus, shown_as, ...) { .name = n, .property = on_bus, .kind = FIELD_##shown_as, ##__VA_ARGS__ }
+
+static const Field pool_fields[] = {
+        UUID_COLUMN,
+        OF_POOL("name-label", "NameLabel", VALUE, .in_list = true),
+        OF_POOL("name-description", "NameDescription", VALUE, .in_list = true),
+        OF_POOL("master", "Master", REF, .in_list = true),
+        OF_POOL("master-name-label", "Master", LABEL),
+        OF_POOL("software-version", "Version", VALUE),
+        OF_POOL("epoch", "Epoch", VALUE),
+        OF_POOL("hosts-online", "HostsOnline", VALUE),
+        OF_POOL("old-database", "OldDatabase", VALUE),
+        OF_POOL("unreadable-rows", "UnreadableRows", STRINGS),
+        OF_POOL("rows-set-aside", "RowsSetAside", STRINGS),
+}, all_of_pool[] = { UUID_COLUMN };
+
 #define CLASS(n, w, i, l, f, ...)                                                                            \
         {                                                                                                    \
                 .name = n, .word = w, .interface = i, .label = l, .sort = { __VA_ARGS__ }, .fields = f##_fields, \
@@ -245,6 +262,7 @@ const ClassInfo classes[] = {
         CLASS("quota", "quota", POLICY_IFACE_QUOTA, "Owner", quota, "owner", "gpu-group-name-label"),
         CLASS("vm-group", "vm_group", POLICY_IFACE_VM_GROUP, "NameLabel", vm_group, "name-label"),
         CLASS("job", "job", POLICY_IFACE_JOB, "Operation", job, "start-time"),
+        CLASS("pool", "pool", POLICY_IFACE_MANAGER, "NameLabel", pool, "name-label"),
 };
 const size_t n_classes = ARRAY_SIZE(classes);
 

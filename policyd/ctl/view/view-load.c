@@ -5,7 +5,10 @@
  * are fetched again, up to ROUNDS_MAX times. After that an object that came or went meanwhile may be missing.
  */
 
+#include <stdio.h>
+
 #include "common/base/hashmap.h"
+#include "common/base/uuid.h"
 #include "common/json/json-get.h"
 #include "policyd/ctl/view/view-private.h"
 #include "protocol/errors.h"
@@ -71,9 +74,46 @@ static int load_pages(View *v, const ClassInfo *c, const ClientOption *filters, 
         return total != first;
 }
 
+/* The host that is dialled without a network; NULL: the master is no host of the pool. */
+static int find_master(View *v, ClientError *ret_error, const ViewObject **ret) {
+        ViewObject *const *hosts;
+        size_t n = 0;
+        int r;
+
+        r = view_need_class(v, class_find("host"), ret_error);
+        if (r >= 0)
+                r = view_class(v, class_find("host"), &hosts, &n);
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                if (streq(object_text(hosts[i], "Address"), "system"))
+                        *ret = hosts[i];
+        return r;
+}
+
+/* A pool is no object on the bus; its Manager has what there is to know. */
+static int load_pool(View *v, ClientError *ret_error) {
+        _cleanup_json_ struct json_object *pool = NULL;
+        char element[UUID_TEXT_MAX + 1], path[256];
+        const ViewObject *master = NULL;
+        Uuid id = UUID_NULL;
+        int r;
+
+        r = find_master(v, ret_error, &master);
+        if (r >= 0)
+                r = client_get_all(v->client, POLICY_PATH, POLICY_IFACE_MANAGER, ret_error, &pool);
+        if (r < 0)
+                return r;
+        (void) uuid_from_string(answer_text(pool, "PoolUUID"), &id);
+        snprintf(path, sizeof(path), POLICY_PATH "/pool/%s", uuid_to_path_element(&id, element));
+        r = json_add_string(pool, "UUID", answer_text(pool, "PoolUUID")) ?: json_add_string(pool, "NameLabel", "") ?:
+            json_add_string(pool, "NameDescription", "") ?: json_add_string(pool, "Master", master ? master->path : "/");
+        return r < 0 ? r : view_add(v, path, pool);
+}
+
 int view_load_class(View *v, const ClassInfo *c, const ClientOption *filters, ClientError *ret_error) {
         int r = 1;
 
+        if (streq(c->name, "pool"))
+                return load_pool(v, ret_error);
         for (unsigned round = 0; round < ROUNDS_MAX && r > 0; round++)
                 r = load_pages(v, c, filters, ret_error);
         if (r >= 0 && !filters)
