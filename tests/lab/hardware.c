@@ -4,8 +4,8 @@
  * One PCI domain: a host bridge and the integrated GPU on bus 0, a root port on bus 0 for each board, and
  * behind it what the board carries. A GRID board is a PCI switch (upstream port, one downstream port a GPU)
  * with each GPU function 0 of its own bus, as on the real K1 and K2; the buses of the first board's GPUs
- * start at 0x83, where they were seen on real machines. Ids, class, revision and BAR sizes are the boards'
- * own.
+ * start at 0x83, where they were seen on real machines. An HGX board has four switches, each with two GPUs and a network
+ * card; the first two are on NUMA node 0, the others on node 1. Ids, class, revision and BAR sizes are the boards' own.
  */
 
 #include <fcntl.h>
@@ -49,6 +49,7 @@ typedef struct Machine {
         const char *folder;
         uint8_t next_bus, next_port;
         uint64_t next_address; /* where the next BAR stands; addresses only have to differ */
+        int node;              /* NUMA node of what is written now; -1: unknown */
 } Machine;
 
 typedef struct Board {
@@ -56,6 +57,8 @@ typedef struct Board {
         uint8_t revision;
         size_t n_gpus;
         bool has_switch;
+        uint32_t class; /* 0: a VGA controller */
+        bool with_network_card;
         unsigned total_functions; /* virtual ones */
         uint16_t function_device;
         const char *driver;
@@ -86,6 +89,18 @@ static const Board boards[_CARD_MAX] = {
                 .revision = 0x00, .n_gpus = 1, .total_functions = 4, .function_device = 0xe212, .driver = "xe",
                 .bars = { { 16 << 20, BAR_PREFETCH64 }, {}, { 16ULL << 30, BAR_PREFETCH64 } },
         },
+};
+
+/* What one of the four switches of an HGX board has. */
+static const Board hgx_gpus = {
+        .vendor = 0x10de, .device = 0x2330, .subsystem_vendor = 0x10de, .subsystem_device = 0x16c1,
+        .revision = 0xa1, .n_gpus = 2, .has_switch = true, .class = 0x030200, .with_network_card = true,
+        .bars = { { 16 << 20, BAR_PREFETCH64 }, {}, { 128ULL << 30, BAR_PREFETCH64 }, {}, { 32 << 20, BAR_PREFETCH64 } },
+};
+
+static const Board network_card = {
+        .vendor = 0x15b3, .device = 0x1021, .subsystem_vendor = 0x15b3, .subsystem_device = 0x0022, .n_gpus = 1, .class = 0x020000,
+        .bars = { { 32 << 20, BAR_PREFETCH64 } },
 };
 
 static int write_text(const char *folder, const char *name, const char *text) {
@@ -248,11 +263,12 @@ static int sriov_write(const Machine *m, const char *folder, const Function *f) 
 }
 
 static int function_write(Machine *m, const Function *f) {
-        char folder_name[PCI_ADDRESS_TEXT_MAX + 16], text[256];
+        char folder_name[PCI_ADDRESS_TEXT_MAX + 16], text[256], node[16];
         _cleanup_free_ char *folder = NULL;
         uint64_t starts[6];
         int r;
 
+        snprintf(node, sizeof(node), "%d\n", m->node);
         snprintf(folder_name, sizeof(folder_name), "devices/%s", PCI_TEXT(&f->address));
         folder = path_join(m->folder, folder_name);
         if (!folder)
@@ -269,7 +285,7 @@ static int function_write(Machine *m, const Function *f) {
                 (r = write_hex(folder, "class", 6, f->class)) < 0 ||
                 (r = write_hex(folder, "revision", 2, f->revision)) < 0 ||
                 (r = write_text(folder, "irq", "0\n")) < 0 ||
-                (r = write_text(folder, "numa_node", "-1\n")) < 0 ||
+                (r = write_text(folder, "numa_node", node)) < 0 ||
                 (r = write_text(folder, "enable", function_is_bridge(f) ? "1\n" : "0\n")) < 0 ||
                 (r = write_config(folder, f, starts)) < 0 || (r = write_resource(folder, f, starts)) < 0)
                 return r;
@@ -319,10 +335,10 @@ static int gpu_write(Machine *m, const Board *board, const char *parent, uint8_t
                 .device = board->device,
                 .subsystem_vendor = board->subsystem_vendor,
                 .subsystem_device = board->subsystem_device,
-                .class = 0x030000,
+                .class = board->class ?: 0x030000,
                 .revision = board->revision,
                 .driver = board->driver,
-                .boot_vga = 0,
+                .boot_vga = board->class ? -1 : 0,
                 .total_functions = board->total_functions,
                 .function_device = board->function_device,
         };
@@ -333,7 +349,8 @@ static int gpu_write(Machine *m, const Board *board, const char *parent, uint8_t
 }
 
 static int board_write(Machine *m, const Board *board) {
-        uint8_t bus = m->next_bus, last = bus + (board->has_switch ? 1 : -1) + board->n_gpus;
+        size_t n_cards = board->n_gpus + board->with_network_card;
+        uint8_t bus = m->next_bus, last = bus + (board->has_switch ? 1 : -1) + n_cards;
         char root_path[64], up_path[96], down_path[128];
         Function root, up;
         int r;
@@ -348,13 +365,13 @@ static int board_write(Machine *m, const Board *board) {
 
         up = bridge_make(root_path, (PciAddress){ .bus = bus }, 0x10b5, 0x8747);
         r = bridge_write(m, &up, bus + 1, last, up_path, sizeof(up_path));
-        for (size_t i = 0; r >= 0 && i < board->n_gpus; i++) {
+        for (size_t i = 0; r >= 0 && i < n_cards; i++) {
                 Function down =
                         bridge_make(up_path, (PciAddress){ .bus = bus + 1, .dev = 8 + i }, 0x10b5, 0x8747);
 
                 r = bridge_write(m, &down, bus + 2 + i, bus + 2 + i, down_path, sizeof(down_path));
                 if (r >= 0)
-                        r = gpu_write(m, board, down_path, bus + 2 + i);
+                        r = gpu_write(m, i < board->n_gpus ? board : &network_card, down_path, bus + 2 + i);
         }
         return r;
 }
@@ -376,6 +393,25 @@ static int integrated_write(Machine *m) {
         };
 
         return function_write(m, &f);
+}
+
+static int hgx_write(Machine *m) {
+        int r = 0;
+
+        for (int i = 0; i < 4 && r >= 0; i++) {
+                m->node = i / 2;
+                r = board_write(m, &hgx_gpus);
+        }
+        m->node = -1;
+        return r;
+}
+
+static int card_write(Machine *m, Card card) {
+        if (card == CARD_GVT)
+                return integrated_write(m);
+        if (card == CARD_HGX)
+                return hgx_write(m);
+        return board_write(m, card == CARD_NIC ? &network_card : &boards[card]);
 }
 
 static int host_bridge_write(Machine *m) {
@@ -400,6 +436,7 @@ int hardware_write(const char *folder, const Card *cards, size_t n_cards) {
                 .next_bus = FIRST_BOARD_BUS,
                 .next_port = FIRST_ROOT_PORT,
                 .next_address = 0x3800000000ULL,
+                .node = -1,
         };
         int r;
 
@@ -411,6 +448,6 @@ int hardware_write(const char *folder, const Card *cards, size_t n_cards) {
         if (r >= 0)
                 r = host_bridge_write(&m);
         for (size_t i = 0; r >= 0 && i < n_cards; i++)
-                r = cards[i] == CARD_GVT ? integrated_write(&m) : board_write(&m, &boards[cards[i]]);
+                r = card_write(&m, cards[i]);
         return r;
 }

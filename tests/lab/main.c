@@ -34,7 +34,7 @@ static int help(void) {
         puts("xenvgpu-lab: a whole xenvgpu pool on one machine, without Xen and without GPUs\n");
         for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
                 printf("  xenvgpu-lab %s %s\n", verbs[i].name, verbs[i].usage);
-        puts("\nCards: k1 (four GPUs), k2 (two), gvt (Intel, GVT-g), mxgpu (AMD), sriov (Intel, SR-IOV), none; or alone @FILE, an "
+        puts("\nCards: k1 (four GPUs), k2 (two), gvt (Intel, GVT-g), mxgpu (AMD), sriov (Intel, SR-IOV), hgx (NVIDIA, eight H100), nic (no GPU), none; or alone @FILE, an "
              "`lspci -D -nn -xxx`\n"
              "listing, or @FOLDER, a recorded sysfs tree.\n"
              "Host options: memory=256GiB dom0_memory=4GiB cpus=16 iommu=true networks=xenbr0+… "

@@ -20,6 +20,8 @@ static const char *const card_names[_CARD_MAX] = {
         [CARD_GVT] = "gvt",
         [CARD_MXGPU] = "mxgpu",
         [CARD_SRIOV] = "sriov",
+        [CARD_HGX] = "hgx",
+        [CARD_NIC] = "nic",
 };
 
 const char *card_to_string(Card card) {
@@ -173,7 +175,7 @@ static int parse_card(HostSpec *spec, const char *text, char **ret_error) {
         card = card_from_string(text);
         if (card < 0)
                 return refuse(ret_error,
-                        "host '%s': '%s' is no card; there are k1, k2, gvt, mxgpu, sriov, @FILE (an lspci -D -nn -xxx "
+                        "host '%s': '%s' is no card; there are k1, k2, gvt, mxgpu, sriov, hgx, nic, @FILE (an lspci -D -nn -xxx "
                         "listing) and "
                         "@FOLDER (a recorded sysfs tree)",
                         spec->name, text);

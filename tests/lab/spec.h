@@ -5,13 +5,13 @@
  *
  *   NAME=CARD[,CARD…][:option=value…]      alpha=k1,k2:memory=64GiB:networks=xenbr0+xenbr1
  *
- * Cards: k1, k2, gvt, mxgpu, sriov; or alone: @FILE, an `lspci -D -nn -xxx` listing, or @FOLDER, a recorded sysfs
+ * Cards: k1, k2, gvt, mxgpu, sriov, hgx, nic; or alone: @FILE, an `lspci -D -nn -xxx` listing, or @FOLDER, a recorded sysfs
  * tree. No cards: "NAME=" or "NAME=none". Pure but for the look whether an @path is a file or a folder.
  */
 
 #include "common/base/macros.h"
 
-#define LAB_HOST_CARDS_MAX 20 /* as many buses as one PCI domain has room for */
+#define LAB_HOST_CARDS_MAX 20 /* as many buses as one PCI domain has room for; of hgx, there is room for five */
 #define LAB_HOST_NAME_MAX 63
 
 typedef enum Card {
@@ -20,6 +20,8 @@ typedef enum Card {
         CARD_GVT,
         CARD_MXGPU,
         CARD_SRIOV,
+        CARD_HGX, /* eight GPUs, two on each of four switches, two switches on each of two NUMA nodes */
+        CARD_NIC, /* no GPU */
         _CARD_MAX,
         _CARD_INVALID = -EINVAL,
 } Card;

@@ -91,7 +91,7 @@ static void test_spec_recorded(void **state) {
 }
 
 typedef struct Seen {
-        size_t n, n_k1, n_k2, n_bridges;
+        size_t n, n_k1, n_k2, n_h100, n_bridges;
         uint64_t intel_aperture;
         PciAddress first_k1;
 } Seen;
@@ -103,7 +103,8 @@ static void look(struct pci_dev *d, Seen *seen) {
                 seen->n_bridges++;
         if (d->vendor_id == 0x8086 && d->device_id == 0x041a)
                 seen->intel_aperture = d->size[2];
-        if (d->vendor_id != 0x10de)
+        seen->n_h100 += d->device_class == 0x0302 && d->device_id == 0x2330;
+        if (d->vendor_id != 0x10de || d->device_class != 0x0300)
                 return;
 
         assert_int_equal(d->device_class, 0x0300);
@@ -132,7 +133,7 @@ static void scan(const char *folder, Seen *ret) {
 }
 
 static void test_machine_is_read_by_libpci(void **state) {
-        static const Card cards[] = { CARD_K1, CARD_K2, CARD_GVT, CARD_K1, CARD_MXGPU };
+        static const Card cards[] = { CARD_K1, CARD_K2, CARD_GVT, CARD_K1, CARD_MXGPU, CARD_HGX, CARD_NIC };
         char folder[] = "/tmp/test-lab.XXXXXX";
         Seen seen;
 
@@ -143,10 +144,11 @@ static void test_machine_is_read_by_libpci(void **state) {
         assert_int_equal(seen.n_k2, 2);
         assert_int_equal(seen.first_k1.bus, 0x83);
         assert_true(seen.intel_aperture == 1ULL << 30);
-        /* Host bridge, integrated GPU, MxGPU; a root port for each board, and a switch with a port for each
-         * GPU. */
-        assert_int_equal(seen.n_bridges, 4 + (1 + 4) + (1 + 2) + (1 + 4));
-        assert_int_equal(seen.n, 8 + 2 + 3 + seen.n_bridges);
+        assert_int_equal(seen.n_h100, 8);
+        /* Host bridge, integrated GPU, MxGPU, network cards; a root port for each board, and a switch with a port for each
+         * GPU; of an HGX board four of both, with a port for a network card too. */
+        assert_int_equal(seen.n_bridges, 4 + (1 + 4) + (1 + 2) + (1 + 4) + 4 * (2 + 3) + 1);
+        assert_int_equal(seen.n, 8 + 2 + 8 + 3 + 4 + 1 + seen.n_bridges);
         remove_tree(folder);
 }
 
