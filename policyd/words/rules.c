@@ -80,7 +80,10 @@ static int choose_device(const Vm *vm, const char *device, uint32_t *ret_device,
         return 0;
 }
 
+/* A whole GPU is a PCI device of its own for the guest, so it stands beside any VGPU. */
 static bool types_share_vm(const VgpuType *a, const VgpuType *b) {
+        if (a->implementation == TYPE_PASSTHROUGH || b->implementation == TYPE_PASSTHROUGH)
+                return true;
         return strv_contains(a->compatible_in_vm, b->identifier) &&
                strv_contains(b->compatible_in_vm, a->identifier);
 }

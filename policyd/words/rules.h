@@ -11,7 +11,7 @@
 
 /*
  * VGPU creation, in xapi's order: the VM is halted and nothing is booked for it; every VGPU of the VM lists the type in compatible_in_vm
- * (and the new type lists theirs), else VGPU_TYPE_NOT_COMPATIBLE; device: "", NULL and, as in xapi, "0" mean the lowest free of 0..20;
+ * (and the new type lists theirs; a whole GPU stands beside any, unlike in xapi), else VGPU_TYPE_NOT_COMPATIBLE; device: "", NULL and, as in xapi, "0" mean the lowest free of 0..20;
  * VM_PCI_BUS_FULL if none is free, DEVICE_ALREADY_EXISTS if another number is used, INVALID_DEVICE for anything else. Beyond xapi: a group
  * that has PGPUs none of which supports the type refuses with VGPU_TYPE_NOT_SUPPORTED (a group without PGPUs does not, and neither does
  * import).

@@ -95,6 +95,17 @@ static void types_in_one_vm_must_admit_each_other(void **state) {
         assert_int_equal(create(w, vm, K140Q, "", &refusal), 1);
 }
 
+static void a_whole_gpu_stands_beside_any_vgpu(void **state) {
+        _cleanup_world_ World *w = world_new();
+        _cleanup_refusal_ Refusal refusal = {};
+        Vm *vm = world_vm(w, "web", K100, PASSTHROUGH, END);
+
+        assert_int_equal(create(w, vm, PASSTHROUGH, "", &refusal), 2);
+        assert_int_equal(create(w, world_vm(w, "one", PASSTHROUGH, END), K100, "", &refusal), 1);
+        assert_int_equal(create(w, vm, K100, "", &refusal), -1);
+        assert_refused(&refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE, "GRID K100 cannot stand in one VM with the GRID K100", NULL);
+}
+
 static void the_group_must_support_the_type(void **state) {
         _cleanup_world_ World *w = world_new();
         _cleanup_refusal_ Refusal refusal = {};
@@ -346,6 +357,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(devices_are_given_and_checked),
                 cmocka_unit_test(types_in_one_vm_must_admit_each_other),
+                cmocka_unit_test(a_whole_gpu_stands_beside_any_vgpu),
                 cmocka_unit_test(the_group_must_support_the_type),
                 cmocka_unit_test(a_busy_vm_is_left_alone),
                 cmocka_unit_test(types_are_enabled_where_they_are_supported),
