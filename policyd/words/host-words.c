@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 
+#include "policyd/pool/each.h"
 #include "policyd/words/decision-words.h"
 
 /* What it lacks beside GPUs */
@@ -174,9 +175,32 @@ static void sentence_room(StrBuf *b, const Host *h, const Demand *d) {
         }
 }
 
+/* "alpha has 4 of 8 whole GPUs free, and 9 are wanted" */
+static void sentence_whole_free(StrBuf *b, const Candidate *c, const Demand *d) {
+        const DemandKind *k = c->kind;
+        size_t n = 0, n_free = 0;
+
+        for_each(const Pgpu, p, &c->host->pgpus) {
+                PgpuVerdict v;
+
+                if (!demand_kind_matches(k, p))
+                        continue;
+                pgpu_verdict(p, k->type, d->reservation, &v);
+                n++;
+                n_free += v.capacity > 0;
+        }
+        strbuf_addf(b, "%s has %zu of %zu whole GPU%s free, and %u are wanted", c->host->name_label, n_free, n, PLURAL(n), k->count);
+}
+
 void sentence_gpu_miss(StrBuf *b, const Candidate *c, const Demand *d) {
         const DemandKind *k = c->kind;
 
+        if (k->passthrough && k->count > 1 && c->nearest.pgpu && (d->n_kinds == 1 || !c->together)) {
+                sentence_whole_free(b, c, d);
+                if (c->together)
+                        return;
+                strbuf_add(b, ": ");
+        }
         if (c->together) {
                 strbuf_addf(b, "%s cannot take ", c->host->name_label);
                 sentence_all(b, d);

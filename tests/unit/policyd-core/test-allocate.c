@@ -123,6 +123,21 @@ static void all_vgpus_or_none(void **state) {
         assert_null(refused.pgpus);
 }
 
+static void whole_gpus_are_counted_in_a_refusal(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        Vm *three = world_vm(p.w, "three", END);
+        _cleanup_allocation_ Allocation some = {}, none = {};
+
+        for (size_t i = 0; i < 3; i++)
+                world_vgpu(p.w, three, p.w->groups[K2], p.w->types[PASSTHROUGH]);
+        some = world_start(p.w, three);
+        assert_refused(&some.refusal, ERROR_VM_REQUIRES_GPU, "beta has 2 of 2 whole GPUs free, and 3 are wanted", NULL);
+        world_resident(p.w, p.k2[0], K200);
+        world_resident(p.w, p.k2[1], K200);
+        none = world_start(p.w, three);
+        assert_refused(&none.refusal, ERROR_VM_REQUIRES_GPU, "beta has 0 of 2 whole GPUs free, and 3 are wanted: 0000:", NULL);
+}
+
 static void a_greedy_choice_is_taken_back(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Vm *vm = world_vm(p.w, "vm", K200, K260Q, END);
@@ -711,6 +726,7 @@ int main(void) {
                 cmocka_unit_test(what_is_stranded_is_weighed_in_millionths),
                 cmocka_unit_test(old_demand_fades),
                 cmocka_unit_test(all_vgpus_or_none),
+                cmocka_unit_test(whole_gpus_are_counted_in_a_refusal),
                 cmocka_unit_test(a_greedy_choice_is_taken_back),
                 cmocka_unit_test(memory_decides_inside_a_tier),
                 cmocka_unit_test(memory_that_comes_back_is_found),
