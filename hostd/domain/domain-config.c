@@ -143,7 +143,39 @@ static int lay_out_display(const StartOrder *order, bool hvm, struct json_object
         return hvm ? lay_out_emulated_display(order, b_info) : 0;
 }
 
-static int add_function(struct json_object *pcidevs, const PciAddress *a) {
+/* Slots of the guest's bus, from the last one down. */
+typedef struct GuestSlots {
+        uint32_t taken; /* bit for each slot */
+        bool chosen;    /* qemu does not choose them */
+} GuestSlots;
+
+#define GUEST_SLOTS 32
+#define DEVFN_OF_SLOT(slot) ((uint64_t) (slot) << 3)
+
+/* NVIDIA's emulator takes slots that qemu knows nothing of. qemu gives a device the lowest slot that it finds free, which may be one of
+ * these, so a whole GPU beside such VGPUs gets one from the other end. */
+static GuestSlots guest_slots(const StartOrder *order) {
+        GuestSlots s = {};
+
+        for (size_t i = 0; i < order->n_vgpus; i++)
+                if (order->vgpus[i].kind == VGPU_KIND_NVIDIA) {
+                        s.taken |= UINT32_C(1) << (order->vgpus[i].nvidia.virtual_pci_address.dev % GUEST_SLOTS);
+                        s.chosen = true;
+                }
+        return s;
+}
+
+static int choose_slot(GuestSlots *s, struct json_object *function) {
+        for (uint32_t slot = GUEST_SLOTS; s->chosen && slot-- > 0;) {
+                if (s->taken & UINT32_C(1) << slot)
+                        continue;
+                s->taken |= UINT32_C(1) << slot;
+                return json_add_u64(function, "vdevfn", DEVFN_OF_SLOT(slot));
+        }
+        return 0;
+}
+
+static int add_function(struct json_object *pcidevs, GuestSlots *slots, const PciAddress *a) {
         struct json_object *o;
         PciAddress other;
         int r;
@@ -157,13 +189,15 @@ static int add_function(struct json_object *pcidevs, const PciAddress *a) {
         if (r < 0)
                 json_object_put(o);
         return r ?: json_add_u64(o, "domain", a->domain) ?: json_add_u64(o, "bus", a->bus) ?:
-               json_add_u64(o, "dev", a->dev) ?: json_add_u64(o, "func", a->fn) ?: json_add_u64(o, "vfunc_mask", 1);
+               json_add_u64(o, "dev", a->dev) ?: json_add_u64(o, "func", a->fn) ?: json_add_u64(o, "vfunc_mask", 1) ?:
+               choose_slot(slots, o);
 }
 
 /* Passed-through PGPUs, and the virtual function of an MxGPU or SR-IOV VGPU. */
 static int lay_out_functions(
         const StartOrder *order, struct json_object *config, struct json_object *b_info) {
         struct json_object *pcidevs, *maximum = JSON_AT(b_info, "max_memkb");
+        GuestSlots slots = guest_slots(order);
         bool any = order->n_pcis > 0;
         size_t n;
         int r = 0;
@@ -179,10 +213,10 @@ static int lay_out_functions(
                 r = json_add(config, "pcidevs", pcidevs);
         }
         for (size_t i = 0; r >= 0 && i < order->n_pcis; i++)
-                r = add_function(pcidevs, &order->pcis[i].address);
+                r = add_function(pcidevs, &slots, &order->pcis[i].address);
         for (size_t i = 0; r >= 0 && i < order->n_vgpus; i++)
                 if (vgpu_kind_has_function(order->vgpus[i].kind) && order->vgpus[i].virtual_pci_address)
-                        r = add_function(pcidevs, order->vgpus[i].virtual_pci_address);
+                        r = add_function(pcidevs, &slots, order->vgpus[i].virtual_pci_address);
 
         /* With an IOMMU at work libxl refuses memory that is filled on demand. */
         if (r >= 0 && maximum)

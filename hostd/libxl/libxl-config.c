@@ -8,6 +8,8 @@
 #include "hostd/libxl/domain-name.h"
 #include "hostd/libxl/libxl-config.h"
 
+#define SLOT_DEVFNS 8
+
 static void overlay(libxl_domain_config *c) {
         /* Not the id of the domain that the config was once read off. */
         c->c_info.domid = INVALID_DOMID;
@@ -63,12 +65,16 @@ int libxl_config_name(libxl_ctx *ctx, libxl_domain_config *config) {
 
 int libxl_config_add_function(libxl_domain_config *config, const PciAddress *function) {
         libxl_device_pci *list, *pci;
+        uint32_t lowest = 0;
 
         for (int i = 0; i < config->num_pcidevs; i++) {
                 PciAddress there = libxl_config_function(&config->pcidevs[i]);
+                uint32_t devfn = config->pcidevs[i].vdevfn;
 
                 if (pci_address_compare(&there, function) == 0)
                         return 0;
+                if (devfn > 0 && (lowest == 0 || devfn < lowest))
+                        lowest = devfn;
         }
         list = reallocarray(config->pcidevs, (size_t) config->num_pcidevs + 1, sizeof(*list));
         if (!list)
@@ -78,6 +84,9 @@ int libxl_config_add_function(libxl_domain_config *config, const PciAddress *fun
         libxl_config_init_function(pci, function);
         /* In a slot of its own, as function 0. */
         pci->vfunc_mask = 1;
+        /* Where the others' slots were chosen (hostd/domain/domain-config.c), the next one down. */
+        if (lowest >= 2 * SLOT_DEVFNS)
+                pci->vdevfn = lowest - SLOT_DEVFNS;
         return 0;
 }
 

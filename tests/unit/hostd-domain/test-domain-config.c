@@ -214,6 +214,15 @@ static void a_passed_through_function_wants_its_memory_at_once(void **state) {
         assert_string_equal(at(config, "b_info/target_memkb"), "131072");
 }
 
+/* qemu does not know which slots the emulator has. */
+static void a_whole_gpu_gets_no_slot_of_the_emulator(void **state) {
+        _cleanup_json_ struct json_object *beside = lay_out(ORDER("", HVM, NVIDIA, PCI)), *alone = lay_out(ORDER("", HVM, "", PCI));
+        struct json_object *function = json_object_array_get_idx(json_object_object_get(beside, "pcidevs"), 0);
+
+        assert_string_equal(at(function, "vdevfn"), "248"); /* slot 31; the VGPU has 11 */
+        assert_null(at(json_object_array_get_idx(json_object_object_get(alone, "pcidevs"), 0), "vdevfn"));
+}
+
 static void a_function_is_not_passed_through_twice(void **state) {
         _cleanup_json_ struct json_object *config = lay_out(ORDER("",
                 "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":131072,\"max_vcpus\":1},"
@@ -282,6 +291,7 @@ int main(void) {
                 cmocka_unit_test(xapis_switches_are_carried_over),
                 cmocka_unit_test(the_platform_is_handed_to_the_guest),
                 cmocka_unit_test(a_passed_through_function_wants_its_memory_at_once),
+                cmocka_unit_test(a_whole_gpu_gets_no_slot_of_the_emulator),
                 cmocka_unit_test(a_function_is_not_passed_through_twice),
                 cmocka_unit_test(a_gpu_needs_hvm),
                 cmocka_unit_test(libxl_leaves_out_what_is_destroyed),

@@ -114,6 +114,18 @@ static void functions_are_added_once(void **state) {
         assert_int_equal(libxl_config_add_function(&c, &sound), 0);
         assert_int_equal(c.num_pcidevs, 2);
         assert_int_equal(c.pcidevs[1].func, 1);
+        assert_int_equal(c.pcidevs[1].vdevfn, 0);
+        libxl_domain_config_dispose(&c);
+}
+
+static void a_companion_takes_the_slot_below(void **state) {
+        const PciAddress sound = {.bus = 0x83, .fn = 1};
+        libxl_domain_config c;
+
+        read_config("", pci, &c);
+        c.pcidevs[0].vdevfn = 31 << 3;
+        assert_int_equal(libxl_config_add_function(&c, &sound), 0);
+        assert_int_equal(c.pcidevs[1].vdevfn, 30 << 3);
         libxl_domain_config_dispose(&c);
 }
 
@@ -177,6 +189,7 @@ int main(void) {
                 cmocka_unit_test(a_vgpu_is_the_only_display),
                 cmocka_unit_test(a_function_is_passed_through_without_msi_translation),
                 cmocka_unit_test(functions_are_added_once),
+                cmocka_unit_test(a_companion_takes_the_slot_below),
                 cmocka_unit_test(two_vms_may_have_one_name),
                 cmocka_unit_test(names_are_as_libxl_and_qemu_can_take_them),
         };
