@@ -133,7 +133,7 @@ static void on_cleared(ClientsAudit *a, const char *pgpu, const char *when) {
         memcpy(c->when, when, sizeof(Id));
 }
 
-/* What ends with an asterisk stands for all entries that are known of a map or a set. */
+/* What ends with an asterisk stands for all entries that are known of a map or a set, or for all types of a card. */
 static bool is_entry_of(const Property *p, const Fact *all) {
         return streq(p->of, all->of) && strncmp(p->name, all->name, strlen(all->name) - 1) == 0;
 }
@@ -147,10 +147,10 @@ static void drop_entries(ClientsAudit *a, const Fact *all, bool surely) {
                 if (!is_entry_of(p, all))
                         continue;
                 if (surely || p->n_either == EITHER_MAX) {
-                        (void) snprintf(p->value, sizeof(Id), "%s", surely ? "none" : "");
+                        (void) snprintf(p->value, sizeof(Id), "%s", surely ? all->value : "");
                         p->n_either = 0;
                 } else
-                        memcpy(p->either[p->n_either++], "none", sizeof("none"));
+                        memcpy(p->either[p->n_either++], all->value, sizeof(Id));
         }
 }
 
@@ -167,7 +167,7 @@ static void keep_fact(ClientsAudit *a, const Fact *f, const char *when) {
                 return;
         }
         if (is_all_entries(f)) {
-                drop_entries(a, f, /* surely= */ true);
+                drop_entries(a, f, /* surely= */ strncmp(f->name, "type:", 5) != 0);
                 return;
         }
         p = property_of(a, f);

@@ -12,12 +12,22 @@ void promise_add(StrBuf *b, const char *property, const char *of, const char *va
         strbuf_addf(b, " sets=%s of=%s value=%s", property, of, value);
 }
 
-void promise_add_type(StrBuf *b, const char *host, const char *address, const char *device, const char *identifier, bool enabled) {
-        char of[64], property[32];
+static void add_of_card(StrBuf *b, const char *property, const char *host, const char *address, const char *device, bool enabled) {
+        char of[64];
 
         (void) snprintf(of, sizeof(of), "%s/%s/%s", host, address, device);
-        (void) snprintf(property, sizeof(property), "type:%016" PRIx64, text_hash(identifier));
         promise_add(b, property, of, enabled ? "yes" : "no");
+}
+
+void promise_add_type(StrBuf *b, const char *host, const char *address, const char *device, const char *identifier, bool enabled) {
+        char property[32];
+
+        (void) snprintf(property, sizeof(property), "type:%016" PRIx64, text_hash(identifier));
+        add_of_card(b, property, host, address, device, enabled);
+}
+
+void promise_add_other_types(StrBuf *b, const char *host, const char *address, const char *device) {
+        add_of_card(b, "type:*", host, address, device, false);
 }
 
 void promise_add_entry(StrBuf *b, const char *property, const char *key, const char *of, const char *value) {

@@ -58,10 +58,15 @@ static void entries_read_back(void **state) {
 
 static void hosts_keep_what_is_enabled(void **state) {
 #define TYPE "1.0 client call=1 PGPU.RemoveEnabledVGPUType pgpu=p sets=type:1 of=h1/0000:83:00.0/0ff2 value=no"
+#define ENABLED "1.0 client call=1 PGPU.AddEnabledVGPUType pgpu=p sets=type:1 of=h1/0000:83:00.0/0ff2 value=yes"
 #define IS(value) "9.0 model type sets=type:1 of=h1/0000:83:00.0/0ff2 value=" value
         EXPECT(0, TYPE, ACKED, IS("no"), END);
         EXPECT(1, TYPE, ACKED, IS("yes"), END);
         EXPECT(0, TYPE, ACKED, "2.0 h1 restored", IS("yes"), END);
+#define OTHERS(of) "2.0 client call=2 PGPU.SetEnabledVGPUTypes pgpu=p sets=type:* of=" of " value=no sets=type:2 of=" of " value=yes"
+        EXPECT(0, ENABLED, ACKED, OTHERS("h1/0000:83:00.0/0ff2"), "2.0 client call=2 acked", IS("no"), END);
+        EXPECT(0, ENABLED, ACKED, OTHERS("h1/0000:83:00.0/0ff2"), "2.0 client call=2 acked", IS("yes"), END);
+        EXPECT(1, ENABLED, ACKED, OTHERS("h1/0000:84:00.0/0ff2"), "2.0 client call=2 acked", IS("no"), END);
         EXPECT(1, TYPE, ACKED, "2.0 h11 restored", IS("yes"), END);
         EXPECT(1, TYPE, ACKED, "2.0 policyd restored marked=1", IS("yes"), END);
 }

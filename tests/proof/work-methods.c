@@ -114,10 +114,14 @@ PERFORM(set_group, Pgpu, return pgpus_set_group(p, o, SECOND_OF(GpuGroup), refus
 PERFORM(clear_health, Pgpu, return pgpus_clear_health(p, o, refusal);)
 PERFORM(pgpu_capacity_of, Pgpu, (void) pgpu_capacity(o, SECOND_OF(VgpuType)); return 0;)
 
+static const char *host_name_of(const Pgpu *g) {
+        return strrchr(g->host->address, '/') + 1;
+}
+
 static void say_type(Call *c, const VgpuType *t, bool enabled) {
         const Pgpu *g = (Pgpu *) c->objects[0];
 
-        promise_add_type(&c->says, strrchr(g->host->address, '/') + 1, PCI_TEXT(&g->pci), g->device_id, t->identifier, enabled);
+        promise_add_type(&c->says, host_name_of(g), PCI_TEXT(&g->pci), g->device_id, t->identifier, enabled);
 }
 
 static int set_types(Call *c, VgpuType *const *types, size_t n) {
@@ -147,7 +151,8 @@ static int change_types(Call *c, bool enable) {
 PERFORM(add_type, Pgpu, return change_types(c, true);)
 PERFORM(remove_type, Pgpu, return change_types(c, false);)
 PERFORM(
-        set_some_types, Pgpu, VgpuType * types[32]; size_t n = 0; for_each(VgpuType, t, &o->supported) {
+        set_some_types, Pgpu, VgpuType * types[32]; size_t n = 0;
+        promise_add_other_types(&c->says, host_name_of(o), PCI_TEXT(&o->pci), o->device_id); for_each(VgpuType, t, &o->supported) {
                 bool wanted = n < ARRAY_SIZE(types) && (number >> n & 7) != 0;
 
                 if (wanted)
