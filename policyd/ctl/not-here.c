@@ -95,7 +95,6 @@ static const struct {
         { "vm", "VCPUs-number", "All VCPUs start; VCPUs-max says how many." },
         { "vm", "ha-restart-priority", "VMs are not started again by themselves; use a unit or a timer on the master." },
         { "vm", "guest-metrics-uuid", "Guests tell nothing here; ask the guest." },
-        { "host", "memory-free-computed", "memory-free is what the host says; what is booked and does not run yet is in vm-explain." },
         { "host", "software-version", "status says policyd's; the host's stands in its log and in `xenvgpu-hostd --version` there." },
         { "host", "capabilities", "What decides is in hvm and iommu; xl info on the host has the rest." },
         { "host", "uptime", "It is the host's: uptime there; boot-id changes at each boot." },

@@ -67,12 +67,12 @@ static void print_removed(const Watch *w, const char *path) {
         view_forget(w->ctl->view, path);
 }
 
-/* References are shown by name, since people read this. */
+/* References are shown by name, since people read this. What policyd reckons with follows from the booking, which has a line. */
 static void print_change(const Watch *w, const ViewObject *o, const Field *field, const char *before) {
         const FieldName name = { .field = field, .as_label = true };
         _cleanup_free_ char *now = field_text(w->ctl->view, o, name);
 
-        if (!now || streq(before, now))
+        if (!now || streq(before, now) || streq(field->property, "MemoryFreeComputed"))
                 return;
         print_time(w->out);
         print_object(w, o);

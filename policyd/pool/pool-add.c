@@ -30,6 +30,7 @@ int pool_add_host(
 
         h->enabled = true;
         h->state = HOST_CONNECTING;
+        h->memory_noted = UINT64_MAX; /* nothing was: the first amount is news */
         if (text_copy(&h->name_label, name_label) < 0 || text_copy(&h->address, address) < 0 ||
                 text_copy(&h->state_reason, HOST_NOT_HEARD) < 0)
                 return -ENOMEM;

@@ -58,21 +58,12 @@ void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free) {
         h->memory_free = free;
         if (properties)
                 object_note(pool, &h->object, properties, /* store= */ false);
+        host_note_memory(pool, h);
         host_note(pool, h); /* which VMs the report counts may have changed all the same */
 }
 
 bool host_is_usable(const Host *h) {
         return h->state == HOST_ONLINE && h->enabled;
-}
-
-uint64_t host_memory_available(const Host *h) {
-        uint64_t available = h->memory_free;
-
-        for_each(const Vm, vm, &h->vms)
-                if (!vm->memory_counted)
-                        available -= MIN_OF(available, vm->memory);
-
-        return available;
 }
 
 int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {

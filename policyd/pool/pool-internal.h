@@ -43,6 +43,8 @@ void object_note(Pool *pool, Object *o, uint64_t properties, bool store);
         } while (0)
 /* For a change of what is no property, or of what leaves the host, the caller notes the host itself. */
 void host_note(Pool *pool, Host *h);
+/* What is available may be another amount now. */
+void host_note_memory(Pool *pool, Host *h);
 
 /* An object is made, with empty texts, filled, registered, and linked last: a failure before only frees it. */
 void *object_new(ObjectClass c, const Uuid *id); /* NULL: no memory */

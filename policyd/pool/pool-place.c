@@ -204,6 +204,25 @@ void pool_set_vgpu_attached(Pool *pool, Vgpu *v, bool attached) {
         SET_AND_NOTE(pool, v, currently_attached, attached, VGPU_ATTACHED);
 }
 
+uint64_t host_memory_available(const Host *h) {
+        uint64_t available = h->memory_free;
+
+        for_each(const Vm, vm, &h->vms)
+                if (!vm->memory_counted)
+                        available -= MIN_OF(available, vm->memory);
+
+        return available;
+}
+
+void host_note_memory(Pool *pool, Host *h) {
+        uint64_t available = host_memory_available(h);
+
+        if (available == h->memory_noted)
+                return;
+        h->memory_noted = available;
+        object_note(pool, &h->object, HOST_MEMORY_COMPUTED, /* store= */ false);
+}
+
 static int vm_move(Pool *pool, Vm *vm, Host **field, const Host *other, Host *to, uint64_t property) {
         Host *from = *field;
         int r;
@@ -227,6 +246,10 @@ static int vm_move(Pool *pool, Vm *vm, Host **field, const Host *other, Host *to
         if (!vm->scheduled_on && !vm->resident_on)
                 vm->memory_counted = false;
         object_note(pool, &vm->object, property, /* store= */ true);
+        if (from)
+                host_note_memory(pool, from);
+        if (to)
+                host_note_memory(pool, to);
         return 0;
 }
 

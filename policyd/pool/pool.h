@@ -122,6 +122,7 @@ struct Host {
         char *hostname;             /* as it calls itself; "" until it was heard */
         char *boot_id;
         uint64_t memory_total, memory_free; /* bytes, as last reported */
+        uint64_t memory_noted;      /* host_memory_available() when it was last noted as changed */
         bool iommu, hvm;
         bool refuses_pcidevs;       /* its administrator lets no config pass a PCI function through; not stored */
         char **allowed_config_keys; /* what configs may say there beyond the harmless; NULL: not told; not stored */

@@ -70,6 +70,10 @@ static uint64_t number_whole_pgpu(const void *pgpu) {
         return PGPU_SIZE;
 }
 
+static uint64_t number_memory_computed(const void *host) {
+        return host_memory_available(host);
+}
+
 /* -1: none. */
 static uint64_t number_vm_domain(const void *vm) {
         return ((const Vm *) vm)->domid ?: (uint64_t) -1;

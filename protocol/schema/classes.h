@@ -71,7 +71,9 @@
         P(x, OTHER_CONFIG, "OtherConfig", "a{ss}", CHANGES, MAP, other_config, SET("other_config"), "other-config",    \
                 MAP)                                                                                                   \
         P(x, TAGS, "Tags", "as", CHANGES, TEXTS, tags, SET("tags"), "tags", STRINGS)                                   \
-        P(x, UNHEARD, "Unheard", "b", CHANGES, BOOL, unheard, OPT("unheard"), "unheard", VALUE)
+        P(x, UNHEARD, "Unheard", "b", CHANGES, BOOL, unheard, OPT("unheard"), "unheard", VALUE)                        \
+        P(x, MEMORY_COMPUTED, "MemoryFreeComputed", "t", CHANGES, NUMBER_OF(memory_computed), object, NONE,            \
+                "memory-free-computed", VALUE)
 
 #define PGPU_SCHEMA(P, R, x)                                                                                          \
         P(x, HOST, "Host", "o", CONST, REF(HOST), host, ROW("host"), "host-uuid", REF)                                \

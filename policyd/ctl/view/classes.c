@@ -60,6 +60,7 @@ static const Field host_fields[] = {
         RO(host, BOOT_ID),
         RO(host, MEMORY_TOTAL),
         RO(host, MEMORY_FREE),
+        RO(host, MEMORY_COMPUTED),
         RO(host, NETWORKS),
         RO(host, STORAGE),
         RO(host, PGPUS),

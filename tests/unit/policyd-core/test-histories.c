@@ -85,6 +85,7 @@ static size_t look(const Object *o, Seen ret[PROPERTIES_MAX]) {
                 LOOK(HOST_STATE, h->state);
                 LOOK(HOST_ENABLED, h->enabled);
                 LOOK(HOST_MEMORY_FREE, h->memory_free);
+                LOOK(HOST_MEMORY_COMPUTED, host_memory_available(h));
                 break;
         case CLASS_PGPU:
                 LOOK(PGPU_GPU_GROUP, digest_object(p->group));

@@ -137,7 +137,7 @@ static void each_object_is_announced_once_in_order(void **state) {
         assert_ptr_equal(o, h);
         assert_true(o->must_store);
         assert_false(o->is_new);
-        assert_int_equal(o->changed, HOST_ENABLED | HOST_MEMORY_FREE);
+        assert_int_equal(o->changed, HOST_ENABLED | HOST_MEMORY_FREE | HOST_MEMORY_COMPUTED);
         assert_ptr_equal(o->next_changed, w->groups[K1]);
         assert_int_equal(w->groups[K1]->object.changed, GROUP_PGPUS | GROUP_SUPPORTED | GROUP_ENABLED);
         /* Lists that others keep are not stored. */
@@ -154,6 +154,37 @@ static void each_object_is_announced_once_in_order(void **state) {
         }
         assert_int_equal(h->object.changed, 0);
         assert_false(pool_has_changes(w->pool));
+}
+
+static uint64_t changed_of(Pool *pool, const Host *h) {
+        uint64_t changed = 0;
+
+        for (Object *next, *o = pool_take_changes(pool); o; o = next) {
+                next = o->next_changed;
+                changed |= o == &h->object ? o->changed : 0;
+                pool_forget(pool, o);
+        }
+        return changed;
+}
+
+/* Booked memory counts until the host's report knows it. */
+static void available_memory_is_told_when_it_changes(void **state) {
+        _cleanup_world_ World *w = world_new();
+        Host *h = world_host(w, "alpha");
+        Vm *vm = world_vm(w, "web", _WORLD_TYPE_MAX);
+
+        pool_set_host_memory(w->pool, h, 64 * GIB, 8 * GIB);
+        world_drain(w);
+
+        assert_int_equal(pool_set_vm_scheduled(w->pool, vm, h), 0);
+        assert_int_equal(changed_of(w->pool, h), HOST_MEMORY_COMPUTED);
+        assert_int_equal(host_memory_available(h), 7 * GIB);
+        vm->memory_counted = true;
+        pool_set_host_memory(w->pool, h, 64 * GIB, 7 * GIB);
+        assert_int_equal(changed_of(w->pool, h), HOST_MEMORY_FREE);
+        assert_int_equal(pool_set_vm_scheduled(w->pool, vm, NULL), 0);
+        pool_set_host_memory(w->pool, h, 64 * GIB, 8 * GIB);
+        assert_int_equal(changed_of(w->pool, h), HOST_MEMORY_FREE | HOST_MEMORY_COMPUTED);
 }
 
 static void what_is_the_same_is_no_change(void **state) {
@@ -405,6 +436,7 @@ int main(void) {
                 cmocka_unit_test(loading_announces_nothing_and_keeps_the_order_of_keys),
                 cmocka_unit_test(kinds_of_types_follow_from_identifiers),
                 cmocka_unit_test(each_object_is_announced_once_in_order),
+                cmocka_unit_test(available_memory_is_told_when_it_changes),
                 cmocka_unit_test(what_is_the_same_is_no_change),
                 cmocka_unit_test(both_sides_of_a_placement_hear_of_it),
                 cmocka_unit_test(a_removed_object_waits_until_it_is_forgotten),
