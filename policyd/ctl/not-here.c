@@ -85,7 +85,6 @@ static const struct {
                                  "itself on." },
         { NULL, "compatibility-metadata", "It serves live migration, and a VM with a VGPU does not move while it runs." },
         { "vgpu-type", "freeze-frame", "Frame-rate limits are the emulator's; give them in extra-args of the VGPU." },
-        { "vm", "possible-hosts", "It depends on more than the VM; vm-explain says it of each host, with the reason." },
         { "pool", "default-SR", "Storage is the hosts'; host-param-get param-name=storage has it." },
         { "pool", "ha-enabled", "VMs are not started again by themselves; host-failure-check says what would find room elsewhere." },
         { "vm", "hardware-platform-version", "Devices come from the VM's config alone; vm-get-config shows it." },

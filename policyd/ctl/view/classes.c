@@ -156,6 +156,7 @@ static const Field vm_fields[] = {
         SET(vm, VCPUS, 'c', "SetConfig"),
         FORM("allowed-operations", vm, POWER_STATE, ALLOWED),
         { .name = "current-operations", .property = "UUID", .kind = FIELD_CURRENT },
+        { .name = "possible-hosts", .property = "UUID", .kind = FIELD_POSSIBLE },
         ENTRIES(vm, PLATFORM, "Platform"),
         ENTRIES(vm, OTHER_CONFIG, "OtherConfig"),
         ENTRIES(vm, TAGS, "Tags"),
@@ -398,7 +399,7 @@ const char *const *field_words(const ClassInfo *c, FieldName name) {
 
 const char *field_mark(const Field *f) {
         bool is_set = f->kind == FIELD_REFS || f->kind == FIELD_STRINGS || f->kind == FIELD_OUTSIDE ||
-                      f->kind == FIELD_VIA || f->kind == FIELD_REVERSE || f->kind == FIELD_ALLOWED,
+                      f->kind == FIELD_VIA || f->kind == FIELD_REVERSE || f->kind == FIELD_ALLOWED || f->kind == FIELD_POSSIBLE,
              is_writable = field_is_settable(f);
 
         if (f->kind == FIELD_MAP || f->kind == FIELD_CAPACITIES || f->kind == FIELD_CURRENT)

@@ -32,6 +32,7 @@ typedef enum FieldKind {
         FIELD_CAPACITIES, /* of each type that the property refers to: how many fit on an empty PGPU */
         FIELD_ALLOWED,    /* what can be done in the state that the property says */
         FIELD_CURRENT,    /* the jobs about this object that go on, by uuid */
+        FIELD_POSSIBLE,   /* the hosts on which a VM could start now; policyd is asked of each VM, so params=all leaves it out */
 } FieldKind;
 
 typedef struct Field {

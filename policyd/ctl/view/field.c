@@ -247,6 +247,7 @@ char *field_text(View *v, const ViewObject *o, FieldName name) {
         case FIELD_CAPACITIES:
         case FIELD_ALLOWED:
         case FIELD_CURRENT:
+        case FIELD_POSSIBLE:
                 made = field_make(v, o, name.field);
                 return made ? made_text(made) : NULL;
         }

@@ -126,6 +126,18 @@ static struct json_object *make_current(View *v, const ViewObject *o) {
         return map;
 }
 
+static struct json_object *make_possible(View *v, const ViewObject *o) {
+        _cleanup_json_ struct json_object *explanation = NULL;
+        _cleanup_strlist_ StrList found = {};
+
+        if (view_explain(v, o, &explanation) < 0)
+                return NULL;
+        for_each_answer(host, answer_member(explanation, "hosts"))
+                if (!*answer_text(host, "code"))
+                        strlist_add(&found, answer_text(host, "host"));
+        return texts_to_json(&found);
+}
+
 struct json_object *field_make(View *v, const ViewObject *o, const Field *f) {
         switch (f->kind) {
         case FIELD_FIXED:
@@ -142,6 +154,8 @@ struct json_object *field_make(View *v, const ViewObject *o, const Field *f) {
                 return make_allowed(o, f);
         case FIELD_CURRENT:
                 return make_current(v, o);
+        case FIELD_POSSIBLE:
+                return make_possible(v, o);
         default:
                 return NULL;
         }

@@ -60,7 +60,7 @@ int columns_choose(const ClassInfo *c, const char *params, Columns *ret, char **
                 r = choose_listed(c, params, &columns, ret_unknown);
         else
                 for (size_t i = 0; r >= 0 && (f = class_field(c, i)); i++)
-                        if (params || f->in_list)
+                        if (params ? f->kind != FIELD_POSSIBLE : f->in_list)
                                 r = columns_add(&columns, (FieldName){ .field = f }, f->name);
         if (r < 0) {
                 columns_done(&columns);

@@ -163,6 +163,23 @@ int view_count(
         return 0;
 }
 
+int view_explain(View *v, const ViewObject *vm, struct json_object **ret) {
+        _cleanup_json_ struct json_object *text = NULL;
+        _cleanup_client_error_ ClientError error = {};
+        const ClientOption none[1] = {};
+        JsonReader reader = {};
+        const char *json = "{}";
+        int r = 0;
+
+        if (v->client)
+                r = client_call(v->client, vm->path, vm->class->interface, "ExplainStart", &error, &text, "oV", "/", none);
+        if (r < 0)
+                return r;
+        if (text)
+                json = strempty(json_object_get_string(text));
+        return json_parse_answer(&reader, json, strlen(json), ret) < 0 ? -EBADMSG : 0;
+}
+
 /* Labels */
 
 static void count_unknown(View *v, const char *path, size_t *counts) {

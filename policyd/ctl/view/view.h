@@ -34,6 +34,8 @@ int view_load(View *v, ClientError *ret_error);
 int view_load_class(View *v, const ClassInfo *c, const ClientOption *filters_or_null, ClientError *ret_error);
 /* All of a class, unless they were fetched before; nothing without a client. */
 int view_need_class(View *v, const ClassInfo *c, ClientError *ret_error);
+/* What a start of a VM would say, as VM.ExplainStart has it; an empty object without a client. */
+int view_explain(View *v, const ViewObject *vm, struct json_object **ret);
 /* How many there are, without fetching them. */
 int view_count(View *v, const ClassInfo *c, const ClientOption *filters_or_null, ClientError *ret_error,
         uint64_t *ret);
