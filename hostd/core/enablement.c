@@ -7,6 +7,7 @@
 
 #include "hostd/core/enablement.h"
 #include "hostd/core/idset.h"
+#include "protocol/type-identifier.h"
 
 void enablement_done(Enablement *e) {
         strv_free(e->disabled);
@@ -24,17 +25,28 @@ static int copy_enablement(const Enablement *e, Enablement *ret) {
         return 0;
 }
 
+/* A type that is new, but for the board in its identifier (protocol/type-identifier.h): it is off if the old one was. */
+static bool was_disabled(const Enablement *e, char *const *supported, const char *identifier) {
+        for (char *const *old = e->disabled; old && *old; old++)
+                if (type_identifiers_related(*old, identifier) && !strv_contains(supported, *old))
+                        return true;
+        return false;
+}
+
 int enablement_note_seen(Enablement *e, char *const *supported, bool *ret_changed) {
         bool changed = false;
 
-        for (; supported && *supported; supported++) {
-                if (strv_contains(e->seen, *supported))
+        for (char *const *id = supported; id && *id; id++) {
+                if (strv_contains(e->seen, *id))
                         continue;
-                if (idset_add(&e->seen, *supported) < 0)
+                if (was_disabled(e, supported, *id) && idset_add(&e->disabled, *id) < 0)
+                        return -ENOMEM;
+                if (idset_add(&e->seen, *id) < 0)
                         return -ENOMEM;
                 changed = true;
         }
         idset_sort(e->seen);
+        idset_sort(e->disabled);
 
         *ret_changed = changed;
         return 0;
@@ -95,8 +107,17 @@ static int resolve_type(const ChangeRequest *q, const char *wanted, const char *
         return 0;
 }
 
+/* What runs may have been started under its old identifier. */
+static bool is_busy(const ChangeRequest *q, const char *identifier) {
+        for (const char *const *busy = q->busy; busy && *busy; busy++)
+                if (streq(*busy, identifier) ||
+                        (type_identifiers_related(*busy, identifier) && !strv_contains(q->pgpu->supported, *busy)))
+                        return true;
+        return false;
+}
+
 static int disable_type(const ChangeRequest *q, Enablement *e, const char *identifier, Refusal *refusal) {
-        if (strv_contains((char *const *) q->busy, identifier))
+        if (is_busy(q, identifier))
                 return refusal_set(refusal, ERROR_PGPU_IN_USE_BY_VM,
                         "VGPU type %s cannot be disabled on PGPU %s while a VGPU of it is resident "
                         "there or being started; shut that VM down first.",

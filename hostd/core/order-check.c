@@ -11,6 +11,7 @@
 #include "common/base/parse.h"
 #include "common/base/strlist.h"
 #include "hostd/core/order-check.h"
+#include "protocol/type-identifier.h"
 
 #define GUEST_DEVICE_MAX 20
 
@@ -125,13 +126,14 @@ static bool touches(const PciAddress *a, bool a_passthrough, const PciAddress *b
 }
 
 /* If the type of a running VGPU is no longer in the files, it is treated as homogeneous: only VGPUs of the
- * same type may run there too; and nothing beside passthrough. */
+ * same type may run there too, which may name the board otherwise since then; and nothing beside passthrough. */
 static bool allows_beside(const HostView *view, const char *identifier, const HostType *type) {
         const HostType *t = host_type_find(view->types, view->n_types, identifier);
 
         if (t)
                 return host_type_allows_beside(t, type);
-        return !is_passthrough(identifier) && streq(identifier, type->identifier);
+        return !is_passthrough(identifier) &&
+               (streq(identifier, type->identifier) || type_identifiers_related(identifier, type->identifier));
 }
 
 static void add_load(

@@ -80,6 +80,29 @@ static void new_types_come_enabled_and_disablement_survives(void **state) {
         enablement_done(&e);
 }
 
+/* What a driver update calls otherwise is the type that the administrator switched off. */
+static void a_disabled_type_stays_so_under_a_new_identifier(void **state) {
+        char *board = (char *) "0001:nvidia,13f2,115e,13f2,114e", *any = (char *) "0001:nvidia,13f2,,13f2,114e";
+        char **before = SET(board), **after = SET(any), **both = SET(any, board);
+        Enablement e = {}, other = {};
+        bool changed;
+
+        assert_ok(enablement_note_seen(&e, before, &changed));
+        e.disabled = calloc(2, sizeof(char *));
+        e.disabled[0] = strdup(board);
+        assert_ok(enablement_note_seen(&e, after, &changed));
+        assert_true(changed);
+        assert_enabled(&e, after, (const char *const[]){ NULL });
+
+        /* A card that supports both has two types, of which one is new. */
+        other.disabled = calloc(2, sizeof(char *));
+        other.disabled[0] = strdup(board);
+        assert_ok(enablement_note_seen(&other, both, &changed));
+        assert_enabled(&other, both, LIST(any));
+        enablement_done(&e);
+        enablement_done(&other);
+}
+
 static void setting_disables_the_rest(void **state) {
         char **all = SET((char *) PASSTHROUGH_IDENTIFIER, (char *) K100, (char *) K140Q);
         Pgpu p = k1_with(all);
@@ -193,6 +216,7 @@ static void claims_must_be_well_formed(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(new_types_come_enabled_and_disablement_survives),
+                cmocka_unit_test(a_disabled_type_stays_so_under_a_new_identifier),
                 cmocka_unit_test(setting_disables_the_rest),
                 cmocka_unit_test(types_in_use_stay_enabled),
                 cmocka_unit_test(names_must_be_known_and_unique),

@@ -302,6 +302,8 @@ static void occupant_of_a_vanished_type_takes_its_own_kind(void **state) {
         view.types = &t;
         view.n_types = 1;
         assert_int_equal(check_one(&view, gpu, "beee"), ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE);
+        occupants[0].identifier = "0001:nvidia,0ff2,1012,dead,beef"; /* before its file meant any board */
+        assert_int_equal(check_one(&view, gpu, ""), ERROR_NONE);
         occupants[0].identifier = "0001:nvidia,0ff2,,dead,beef";
         assert_int_equal(check_one(&view, gpu, ""), ERROR_NONE);
 }
