@@ -9,11 +9,23 @@
 
 #include "policyd/pool/pool-internal.h"
 
+const char *host_type_identifier(const HostType *f) {
+        return f->identifier ?: f->type->identifier;
+}
+
+VgpuType *host_type_by_identifier(const Pool *pool, const Host *h, const char *identifier) {
+        for_each(const HostType, f, &h->types)
+                if (streq(host_type_identifier(f), identifier))
+                        return f->type;
+
+        return pool_type_by_identifier(pool, identifier);
+}
+
 bool host_type_differs(const HostType *f) {
         const HostType *lead = f->type->lead;
 
-        return lead != f && (lead->size != f->size || lead->framebuffer_size != f->framebuffer_size ||
-                                    !streq(lead->internal_config, f->internal_config));
+        return f->identifier || (lead != f && (lead->size != f->size || lead->framebuffer_size != f->framebuffer_size ||
+                                    !streq(lead->internal_config, f->internal_config)));
 }
 
 bool host_type_is_supported(const HostType *f) {
@@ -27,6 +39,7 @@ static void host_type_free(HostType *f) {
         if (!f)
                 return;
         free(f->internal_config);
+        free(f->identifier);
         free(f);
 }
 
@@ -111,13 +124,23 @@ static void count_host(Pool *pool, HostType *f, bool differed) {
         host_recount(f->host);
 }
 
-static int host_type_set(HostType *f, const TypeFacts *facts) {
-        char *config = strdup(facts->internal_config);
+static bool is_shown(const VgpuType *t, const char *identifier) {
+        return isempty(identifier) || streq(identifier, t->identifier);
+}
 
-        if (!config)
+static int host_type_set(HostType *f, const TypeFacts *facts) {
+        bool own = !is_shown(f->type, facts->identifier);
+        char *config = strdup(facts->internal_config), *identifier = own ? strdup(facts->identifier) : NULL;
+
+        if (!config || (own && !identifier)) {
+                free(config);
+                free(identifier);
                 return -ENOMEM;
+        }
         free(f->internal_config);
+        free(f->identifier);
         f->internal_config = config;
+        f->identifier = identifier;
         f->size = facts->size;
         f->framebuffer_size = facts->framebuffer_size;
         return 0;
@@ -130,7 +153,8 @@ int pool_set_host_type(Pool *pool, Host *h, VgpuType *t, const TypeFacts *facts)
         int r;
 
         if (f && f->size == facts->size && f->framebuffer_size == facts->framebuffer_size &&
-                streq(f->internal_config, facts->internal_config))
+                streq(f->internal_config, facts->internal_config) &&
+                streq(host_type_identifier(f), isempty(facts->identifier) ? t->identifier : facts->identifier))
                 return 0;
 
         r = f ? 0 : host_add_type(h, t, &f);
@@ -143,6 +167,30 @@ int pool_set_host_type(Pool *pool, Host *h, VgpuType *t, const TypeFacts *facts)
         else
                 count_host(pool, f, differed);
         return r < 0 ? r : 1;
+}
+
+/* What the hosts call it stays. */
+int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier) {
+        int r;
+
+        for_each(HostType, f, &t->of_hosts)
+                if (!f->identifier && !(f->identifier = strdup(t->identifier)))
+                        return -ENOMEM;
+        r = text_set(&t->identifier, identifier);
+        for_each(HostType, f, &t->of_hosts) {
+                if (streq(f->identifier, t->identifier)) {
+                        free(f->identifier);
+                        f->identifier = NULL;
+                }
+                if (r > 0)
+                        object_note(pool, &f->host->object, 0, /* store= */ true);
+        }
+        if (r <= 0)
+                return r;
+
+        pool->notes->all = true;
+        object_note(pool, &t->object, TYPE_IDENTIFIER, /* store= */ true);
+        return 0;
 }
 
 int pool_load_host_type(Host *h, VgpuType *t, const TypeFacts *facts) {

@@ -239,18 +239,6 @@ int pool_set_group_gpu_types(Pool *pool, GpuGroup *g, const char *const *gpu_typ
         return r < 0 ? r : 0;
 }
 
-int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier) {
-        int r;
-
-        r = text_set(&t->identifier, identifier);
-        if (r <= 0)
-                return r;
-
-        pool->notes->all = true;
-        object_note(pool, &t->object, TYPE_IDENTIFIER, /* store= */ true);
-        return 0;
-}
-
 int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, VgpuImplementation implementation) {
         uint64_t properties = (t->size != size ? TYPE_SIZE : 0) |
                               (t->implementation != implementation ? TYPE_IMPLEMENTATION : 0);

@@ -218,6 +218,7 @@ struct HostType {
         uint32_t size;
         uint64_t framebuffer_size;
         char *internal_config; /* JSON text of an object */
+        char *identifier;      /* that its files have for it, where that is another than the type shows; else NULL */
 };
 
 /* Where a VM's order stands; docs/states.md. */
@@ -492,6 +493,7 @@ typedef struct TypeFacts {
         uint32_t size;
         uint64_t framebuffer_size;
         const char *internal_config;
+        const char *identifier; /* NULL: as the type shows */
 } TypeFacts;
 int pool_set_host_type(Pool *pool, Host *h, VgpuType *t, const TypeFacts *facts);
 /* From disk, while nothing is said of it yet: what the types show is left, until all are there and settled. */
@@ -500,6 +502,9 @@ void pool_settle_types(Pool *pool);
 /* It has these types and no others; what it said of one that still stands there is kept. */
 int pool_keep_host_types(Pool *pool, Host *h, VgpuType *const *types, size_t n);
 const HostType *host_find_type(const Host *h, const VgpuType *t); /* NULL: it says nothing of it */
+const char *host_type_identifier(const HostType *f);
+/* The type that a host calls so; else the one that shows that identifier. */
+VgpuType *host_type_by_identifier(const Pool *pool, const Host *h, const char *identifier);
 bool host_type_differs(const HostType *f);                        /* from what the type shows */
 bool host_type_is_supported(const HostType *f);                   /* by a PGPU of the host, whose row then names the type */
 /* What one VGPU of the type takes of a PGPU: as its host says, else as the type shows. */

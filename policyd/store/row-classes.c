@@ -18,6 +18,7 @@ static const RecordField host_type_fields[] = {
         FIELD(RowHostType, size, REQUIRED, U32),
         FIELD(RowHostType, framebuffer_size, REQUIRED, U64),
         FIELD(RowHostType, internal_config, REQUIRED, JSON),
+        FIELD(RowHostType, identifier, OPTIONAL, TEXT),
 };
 static const RecordTable host_type_table = RECORD_TABLE(RowHostType, host_type_fields);
 static const RecordField host_types_fields[] = {FIELD_LIST(RowHostTypes, types, OPTIONAL, &host_type_table, SIZE_MAX)};
@@ -31,7 +32,8 @@ static void write_host_types(const void *value, StrBuf *b, const char *member) {
 
         for (size_t i = 0; i < types->n; i++) {
                 const HostType *f = types->items[i];
-                const RowHostType said = {f->type->object.id, f->size, f->framebuffer_size, f->internal_config};
+                const RowHostType said = {f->type->object.id, f->size, f->framebuffer_size, f->internal_config,
+                        (char *) strempty(f->identifier)};
 
                 if (!host_type_differs(f) && host_type_is_supported(f))
                         continue;

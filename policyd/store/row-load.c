@@ -33,7 +33,7 @@ CREATE(vm_group, VmGroup, in->name_label, in->placement)
 CREATE(job, Job, in->operation)
 
 static int link_host_type(RowReader *row, Host *h, const RowHostType *said) {
-        const TypeFacts facts = {said->size, said->framebuffer_size, said->internal_config};
+        const TypeFacts facts = {said->size, said->framebuffer_size, said->internal_config, said->identifier};
         VgpuType *t = pool_get(row->pool, CLASS_VGPU_TYPE, &said->type);
 
         if (said->size > PGPU_SIZE)

@@ -40,6 +40,7 @@ typedef struct RowHostType {
         uint32_t size;
         uint64_t framebuffer_size;
         char *internal_config;
+        char *identifier; /* "": as the type has it */
 } RowHostType;
 typedef struct RowHostTypes {
         RowHostType *types;

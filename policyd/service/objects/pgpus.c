@@ -111,8 +111,10 @@ static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, VgpuType *const *types,
         call->committed = done;
         call->userdata = userdata;
         for (size_t i = 0; i < n; i++) {
+                const HostType *of_host = host_find_type(pgpu->host, types[i]);
+
                 call->types[i] = types[i]->object.id;
-                identifiers[i] = types[i]->identifier;
+                identifiers[i] = of_host ? host_type_identifier(of_host) : types[i]->identifier;
         }
         r = p->hosts.links->set_enabled_types(peer->link, &pgpu->pci, identifiers, call_replied, call);
         if (r < 0)

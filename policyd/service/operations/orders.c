@@ -52,7 +52,7 @@ static int fill_sriov(const VgpuType *t, const HostType *of_host, struct json_ob
         ret->sriov.framebufferbytes = of_host ? of_host->framebuffer_size : t->framebuffer_size;
         ret->sriov.exec_quantum_ms = config_number(config, "exec_quantum_ms");
         ret->sriov.preempt_timeout_us = config_number(config, "preempt_timeout_us");
-        r = copy_text(&ret->sriov.identifier, t->identifier);
+        r = copy_text(&ret->sriov.identifier, of_host ? host_type_identifier(of_host) : t->identifier);
         return r ?: copy_text(&ret->sriov.priority, strempty(config_text(config, "priority")));
 }
 
