@@ -67,7 +67,7 @@ static int look_at(Hosts *hs, Host *h, const InventoryVm *report, Findings *f) {
 
                 if (!vm || !stands_on(vm_find_vgpu(vm, &g->uuid, g->device), pgpu))
                         r = found(
-                                hs, f, report, pgpu, pool_type_by_identifier(hs->batch->pool, g->identifier));
+                                hs, f, report, pgpu, type_of_running(hs->batch->pool, h, g->identifier));
         }
         for (size_t i = 0; i < report->n_pcis && r == 0; i++) {
                 Pgpu *pgpu = host_find_pgpu(h, &report->pcis[i].address);

@@ -20,7 +20,30 @@ static void set_number(Hosts *hs, VgpuType *t, uint32_t *field, uint32_t value, 
         pool_touch(hs->batch->pool, &t->object, property, /* store= */ true);
 }
 
-/* Updates how the type looks, from the report of its lead. */
+/* A list with what the type shows in the place of what its lead calls it. */
+static int translate(const VgpuType *t, const TypeRecord *record, char **list, char ***ret) {
+        _cleanup_(strv_freep) char **shown = NULL;
+        int r;
+
+        r = strv_copy(list, &shown);
+        for (char **i = shown; r >= 0 && i && *i; i++)
+                if (streq(*i, record->identifier))
+                        r = text_set(i, t->identifier);
+        if (r >= 0)
+                *ret = take_ptr(shown);
+        return MIN_OF(r, 0);
+}
+
+static int set_compatible(Pool *pool, VgpuType *t, const TypeRecord *record) {
+        _cleanup_(strv_freep) char **on_pgpu = NULL, **in_vm = NULL;
+        int r;
+
+        r = translate(t, record, record->compatible_types_on_pgpu, &on_pgpu);
+        r = r ?: translate(t, record, record->compatible_types_in_vm, &in_vm);
+        return r ?: pool_set_type_compatible(pool, t, (const char *const *) on_pgpu, (const char *const *) in_vm);
+}
+
+/* Updates how the type looks, from the report of its lead. An identifier that another type shows already is left to it. */
 static int type_refresh(Hosts *hs, VgpuType *t, const TypeRecord *record) {
         const TextChange changes[] = {
                 {&t->vendor_name, record->vendor_name, TYPE_VENDOR_NAME},
@@ -29,7 +52,7 @@ static int type_refresh(Hosts *hs, VgpuType *t, const TypeRecord *record) {
         Pool *pool = hs->batch->pool;
         int r = 0;
 
-        if (!isempty(record->identifier))
+        if (!isempty(record->identifier) && !pool_type_by_identifier(pool, record->identifier))
                 r = pool_set_type_identifier(pool, t, record->identifier);
         r = r ?: object_set_texts(hs->batch, &t->object, changes, ARRAY_SIZE(changes));
         if (r < 0)
@@ -42,10 +65,7 @@ static int type_refresh(Hosts *hs, VgpuType *t, const TypeRecord *record) {
                 pool_touch(pool, &t->object, TYPE_EXPERIMENTAL, /* store= */ true);
         }
         r = pool_set_type_size(pool, t, record->size, record->implementation);
-        return r
-                       ?: pool_set_type_compatible(pool, t,
-                                  (const char *const *) record->compatible_types_on_pgpu,
-                                  (const char *const *) record->compatible_types_in_vm);
+        return r ?: set_compatible(pool, t, record);
 }
 
 static int type_create(Hosts *hs, const TypeRecord *record, VgpuType **ret, Refusal *refusal) {
@@ -90,7 +110,8 @@ static int type_update(Hosts *hs, Host *h, VgpuType *t, const TypeRecord *record
         _cleanup_free_ char *config = json_to_text(record->internal_config);
         const TypeFacts facts = {.size = record->size,
                 .framebuffer_size = record->framebuffer_size,
-                .internal_config = config};
+                .internal_config = config,
+                .identifier = record->identifier};
         int r, changed;
 
         if (!config)
@@ -103,13 +124,12 @@ static int type_update(Hosts *hs, Host *h, VgpuType *t, const TypeRecord *record
 }
 
 int type_from_record(
-        Hosts *hs, const TypeRecord *record, Host *reported_by, VgpuType **ret, Refusal *refusal) {
+        Hosts *hs, const TypeRecord *record, const TypeReport *report, VgpuType **ret, Refusal *refusal) {
         VgpuType *t = NULL;
         bool created;
         int r;
 
-        r = rule_find_type(
-                hs->batch->pool, record->identifier, record->vendor_name, record->model_name, &t, refusal);
+        r = type_match(hs->batch->pool, report, record, &t, refusal);
         if (r < 0 || refusal->code != ERROR_NONE)
                 return r;
         created = !t;
@@ -118,8 +138,8 @@ int type_from_record(
                 if (r < 0 || refusal->code != ERROR_NONE)
                         return r;
         }
-        if (reported_by)
-                r = type_update(hs, reported_by, t, record);
+        if (report->host)
+                r = type_update(hs, report->host, t, record);
         else if (created)
                 r = type_describe(hs, t, record);
         if (r < 0)
@@ -136,14 +156,14 @@ int type_passthrough(Hosts *hs, VgpuType **ret) {
                 .model_name = (char *) "passthrough"};
         int r;
 
-        r = type_from_record(hs, &record, /* reported_by= */ NULL, ret, &refusal);
+        r = type_from_record(hs, &record, &(TypeReport){}, ret, &refusal);
         return r < 0 ? r : refusal.code != ERROR_NONE ? -ENOBUFS : 0;
 }
 
 /* A bad entry is left out; the others are taken. */
 int takeover_types(Hosts *hs, Host *h, const Inventory *inventory) {
         _cleanup_free_ VgpuType **types = calloc(inventory->n_types + 1, sizeof(*types));
-        size_t n = 0;
+        TypeReport report = {.host = h, .inventory = inventory, .types = types};
 
         if (!types)
                 return -ENOMEM;
@@ -152,7 +172,7 @@ int takeover_types(Hosts *hs, Host *h, const Inventory *inventory) {
                 VgpuType *t;
                 int r;
 
-                r = type_from_record(hs, &inventory->types[i], h, &t, &refusal);
+                r = type_from_record(hs, &inventory->types[i], &report, &t, &refusal);
                 if (r < 0)
                         return r;
                 if (refusal.code != ERROR_NONE)
@@ -160,9 +180,9 @@ int takeover_types(Hosts *hs, Host *h, const Inventory *inventory) {
                                 "Host %s reports a VGPU type that cannot be taken over: %s", h->name_label,
                                 refusal.message);
                 else
-                        types[n++] = t;
+                        types[report.n++] = t;
         }
-        return pool_keep_host_types(hs->batch->pool, h, types, n);
+        return pool_keep_host_types(hs->batch->pool, h, types, report.n);
 }
 
 void types_collect(Hosts *hs) {

@@ -157,7 +157,7 @@ int pgpu_update_enabled(Hosts *hs, Pgpu *pgpu, VgpuType *const *types, size_t n)
 }
 
 /* Identifiers to types; one that the report does not define itself may still be known. */
-static int find_types(Hosts *hs, char *const *identifiers, VgpuType ***ret, size_t *ret_n) {
+static int find_types(Hosts *hs, const Host *h, char *const *identifiers, VgpuType ***ret, size_t *ret_n) {
         _cleanup_free_ VgpuType **types = NULL;
         size_t n = 0, k = 0;
 
@@ -167,7 +167,7 @@ static int find_types(Hosts *hs, char *const *identifiers, VgpuType ***ret, size
         if (!types)
                 return -ENOMEM;
         for (size_t i = 0; i < n; i++) {
-                VgpuType *t = pool_type_by_identifier(hs->batch->pool, identifiers[i]);
+                VgpuType *t = host_type_by_identifier(hs->batch->pool, h, identifiers[i]);
 
                 if (t)
                         types[k++] = t;
@@ -184,8 +184,8 @@ static int update_card_types(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         size_t n_supported, n_enabled;
         int r;
 
-        r = find_types(hs, i->supported, &supported, &n_supported);
-        r = r ?: find_types(hs, i->enabled, &enabled, &n_enabled);
+        r = find_types(hs, pgpu->host, i->supported, &supported, &n_supported);
+        r = r ?: find_types(hs, pgpu->host, i->enabled, &enabled, &n_enabled);
         r = r ?: pool_set_pgpu_supported(hs->batch->pool, pgpu, supported, n_supported);
         r = r ?: pgpu_update_enabled(hs, pgpu, enabled, n_enabled);
         return r;

@@ -5,6 +5,7 @@
  */
 
 #include "policyd/service/hosts/peers.h"
+#include "policyd/service/hosts/type-match.h"
 
 int takeover_inventory(Hosts *hs, Host *h, Inventory *inventory);
 void takeover_mark_counted(Host *h, const Inventory *inventory); /* which VMs its free memory counts already */
@@ -15,7 +16,7 @@ int pgpu_update_enabled(Hosts *hs, Pgpu *pgpu, VgpuType *const *types, size_t n)
 /* takeover-types.c */
 int takeover_types(Hosts *hs, Host *h, const Inventory *inventory);
 void types_collect(Hosts *hs);
-/* reported_by NULL: an import; its facts are not taken. */
+/* Of an import (report->host NULL) the facts are not taken. */
 int type_from_record(
-        Hosts *hs, const TypeRecord *record, Host *reported_by, VgpuType **ret, Refusal *refusal);
+        Hosts *hs, const TypeRecord *record, const TypeReport *report, VgpuType **ret, Refusal *refusal);
 int type_passthrough(Hosts *hs, VgpuType **ret);

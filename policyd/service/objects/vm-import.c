@@ -62,7 +62,7 @@ static int import_vgpu(Policy *p, Vm *vm, const ImportVgpu *v, size_t index, Ref
                         "vgpus[%zu].uuid %s is that of a VGPU in the pool. Leave it out, or destroy that "
                         "VGPU first.",
                         index, UUID_TEXT(&v->uuid));
-        r = refused(type_from_record(&p->hosts, &v->type, /* reported_by= */ NULL, &type, refusal), refusal);
+        r = refused(type_from_record(&p->hosts, &v->type, &(TypeReport){}, &type, refusal), refusal);
         if (r == 0 && !group)
                 r = make_group(p, v, &group, refusal);
         r = r

@@ -78,17 +78,17 @@ static void say_cards(StrBuf *b, const FakeHost *h) {
                         continue;
                 strbuf_addf(b,
                         "%s{\"pci_id\":\"%s\",\"vendor_id\":\"%s\",\"device_id\":\"%s\",\"subsystem_vendor_"
-                        "id\":\"10de\",\"subsystem_device_id\":\"1012\","
+                        "id\":\"10de\",\"subsystem_device_id\":\"%s\","
                         "\"vendor_name\":\"NVIDIA "
                         "Corporation\",\"device_name\":\"%s\",\"driver\":\"\",\"bridge\":\"\",\"is_system_"
                         "display_device\":false,\"held_by\":\"%s\",\"health\":\"%s\",\"health_reason\":\"%"
                         "s\"",
-                        separator, c->pci, c->vendor, c->device,
+                        separator, c->pci, c->vendor, c->device, c->board ?: "1012",
                         streq(c->device, "0ff2") ? "GK107GL [GRID K1]" : "GK104GL [GRID K2]",
                         strempty(c->held_by), c->lost ? "lost" : "", strempty(c->lost));
                 for (int enabled = 0; enabled < 2; enabled++) {
-                        strbuf_addf(b, ",\"%s\":[", enabled ? "enabled" : "supported");
-                        for (size_t k = 0; c->types[k]; k++)
+                        strbuf_addf(b, ",\"%s\":[%s", enabled ? "enabled" : "supported", h->files ? c->identifiers : "");
+                        for (size_t k = 0; !h->files && c->types[k]; k++)
                                 strbuf_addf(b, "%s\"%s\"", k ? "," : "", type_identifier(c->types[k]));
                         strbuf_add(b, "]");
                 }
@@ -108,6 +108,10 @@ static bool has_type(const FakeHost *h, const char *name) {
 static void say_types(StrBuf *b, const FakeHost *h) {
         const char *separator = "";
 
+        if (h->files) {
+                strbuf_add(b, h->files);
+                return;
+        }
         for (size_t i = 0; i < ARRAY_SIZE(fake_types); i++) {
                 if (!has_type(h, fake_types[i].name))
                         continue;

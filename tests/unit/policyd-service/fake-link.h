@@ -24,6 +24,7 @@ typedef struct FakeVm {
 typedef struct FakeCard {
         char pci[16], vendor[5], device[5];
         const char *const *types; /* indexes of fake_types by name, NULL-terminated */
+        const char *board, *identifiers; /* of cards whose host has files; JSON: "a","b" */
         bool gone;
         const char *lost;    /* why it does not answer any more, or NULL */
         bool broken; /* what is to start there fails before its guest runs */
@@ -49,6 +50,7 @@ typedef struct FakeHost {
         Uuid instance;
         uint64_t memory;
         const char *k100; /* what its files say of that type, a type's record; NULL: as everywhere */
+        const char *files; /* instead of all of these, JSON: records of types; then cards have boards and identifiers */
         FakeCard cards[FAKE_CARDS_MAX];
         size_t n_cards;
         FakeVm vms[FAKE_VMS_MAX];
