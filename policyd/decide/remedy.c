@@ -8,6 +8,7 @@
 
 #include "policyd/decide/remedy.h"
 #include "policyd/pool/pool-internal.h"
+#include "protocol/type-identifier.h"
 
 static const Vgpu *vgpu_at(const Pgpu *p, size_t i) {
         return p->vgpus.items[i];
@@ -195,6 +196,31 @@ static bool host_lacks_anything(const Host *h, const Demand *d) {
         return c.other != ERROR_NONE || memory_short(d, h, 0) > 0;
 }
 
+/* The same but for the board in its identifier; else the only one with its name. */
+static const VgpuType *find_successor(const VgpuType *t) {
+        const VgpuType *named = NULL;
+        size_t n_named = 0;
+
+        for_each(const VgpuType, other, &t->pool->objects[CLASS_VGPU_TYPE]) {
+                if (other == t || other->supported_on.n == 0)
+                        continue;
+                if (type_identifiers_related(t->identifier, other->identifier))
+                        return other;
+                if (!streq(t->model_name, other->model_name) || !streq(t->vendor_name, other->vendor_name))
+                        continue;
+                named = other;
+                n_named++;
+        }
+        return n_named == 1 ? named : NULL;
+}
+
+static const Pgpu *find_hardware(const VgpuType *t) {
+        for_each(const Pgpu, p, &t->pool->objects[CLASS_PGPU])
+                if (type_identifier_fits(t->identifier, p->vendor_id, p->device_id, p->subsystem_device_id))
+                        return p;
+        return NULL;
+}
+
 /* Among some of those that support the type; by host name and address. */
 void pgpu_remedy_elsewhere(const VgpuType *t, const Demand *d, PgpuRemedy *ret) {
         *ret = (PgpuRemedy){.type = t};
@@ -211,6 +237,10 @@ void pgpu_remedy_elsewhere(const VgpuType *t, const Demand *d, PgpuRemedy *ret) 
                         ret->elsewhere = p;
                         ret->room = room;
                 }
+        }
+        if (!ret->elsewhere) {
+                ret->successor = find_successor(t);
+                ret->hardware = find_hardware(t);
         }
 }
 

@@ -34,6 +34,10 @@ struct PgpuRemedy {
         const Reservation *use; /* a start that names this one needs no step but enable */
         const Pgpu *elsewhere;  /* where the type is supported, if not here; NULL: nowhere */
         uint32_t room;          /* that elsewhere has for it */
+        /* Of a type that is supported nowhere: the one that took its place, as after a driver update; else a PGPU that
+         * is its hardware. */
+        const VgpuType *successor;
+        const Pgpu *hardware;
 };
 
 /* own: the reservation that the start names. d: the PGPU elsewhere must be on a host that lacks nothing for this

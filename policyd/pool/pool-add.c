@@ -125,6 +125,7 @@ int pool_add_vgpu_type(Pool *pool, const Uuid *id, uint64_t key, const char *ide
         if (!t)
                 return -ENOMEM;
 
+        t->pool = pool;
         t->implementation = implementation_from_identifier(identifier, model_name);
         if (text_copy(&t->identifier, identifier) < 0 || text_copy(&t->vendor_name, vendor_name) < 0 ||
                 text_copy(&t->model_name, model_name) < 0 || text_copy(&t->internal_config, "{}") < 0)

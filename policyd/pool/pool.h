@@ -190,6 +190,7 @@ struct GpuGroup {
 
 struct VgpuType {
         Object object;
+        const Pool *pool;
         char *identifier; /* "" in old records */
         VgpuImplementation implementation;
         char *vendor_name, *model_name;

@@ -142,13 +142,31 @@ static void sentence_fix(StrBuf *b, const PgpuRemedy *fix) {
                 strbuf_addf(b, ", or start with reservation '%s'", fix->use->name_label);
 }
 
+/* For a type that no PGPU supports. */
+static void sentence_nowhere(StrBuf *b, const PgpuRemedy *remedy) {
+        const VgpuType *t = remedy->type;
+
+        if (t->implementation == TYPE_NVIDIA_SRIOV)
+                sentence_step(b, "take another type, or a whole PGPU");
+        else if (remedy->successor)
+                sentence_step(b,
+                        "no type file of a host has %s any more; %s has taken its place: destroy the VGPU and create one of type %s",
+                        type_label(t), type_label(remedy->successor), UUID_TEXT(&remedy->successor->object.id));
+        else if (remedy->hardware)
+                sentence_step(b,
+                        "%s of %s is the hardware for %s, which the type files of that host do not have; install the driver "
+                        "or the type file that has it",
+                        PCI_TEXT(&remedy->hardware->pci), remedy->hardware->host->name_label, type_label(t));
+        else
+                sentence_step(b, "no host of the pool has the hardware for %s; add one that has", type_label(t));
+}
+
 void sentence_elsewhere(StrBuf *b, const PgpuRemedy *remedy) {
         const VgpuType *t = remedy->type;
         const Pgpu *p = remedy->elsewhere;
 
         if (!p) {
-                sentence_step(
-                        b, "no host of the pool has the hardware for %s; add one that has", type_label(t));
+                sentence_nowhere(b, remedy);
                 return;
         }
 

@@ -81,17 +81,15 @@ static void sentence_on_host(StrBuf *b, const Denial *d) {
 }
 
 static void sentence_empty_group(StrBuf *b, const DemandKind *k, const PgpuRemedy *remedy) {
-        strbuf_addf(b, "group '%s' contains no PGPUs. ", k->group->name_label);
-        if (!remedy->elsewhere)
-                strbuf_addf(b,
-                        "No host of the pool has the hardware for %s; add one that has, and its cards to the "
-                        "group.",
-                        type_label(k->type));
-        else {
-                strbuf_add(b, "Move one to it, or use another group: ");
-                sentence_elsewhere(b, remedy);
-                strbuf_add(b, ".");
-        }
+        _cleanup_strbuf_ StrBuf steps = {};
+
+        strbuf_addf(b, "group '%s' contains no PGPUs.", k->group->name_label);
+        if (remedy->elsewhere)
+                strbuf_add(&steps, "Move one to it, or use another group: ");
+        sentence_elsewhere(&steps, remedy);
+        if (!remedy->elsewhere && !remedy->successor && !remedy->hardware)
+                strbuf_add(&steps, ", and its cards to the group");
+        sentence_add_steps(b, &steps);
 }
 
 static void sentence_unusable_group(StrBuf *b, const Denial *d, const PgpuVerdict *nearest) {
