@@ -46,7 +46,7 @@ static const Owned owned[] = {
         OWN_OR_NULL(HOST, taken_functions) OWN_OR_NULL(HOST, vms)
         OWN_OR_NULL(PGPU, name) OWN_OR_NULL(PGPU, held_by) OWN_OR_NULL(PGPU, standing_reason)
         OWN_OR_NULL(PGPU, health_reason) OWN_OR_NULL(PGPU, disabling) OWN_OR_NULL(PGPU, vgpus)
-        OWN_OR_NULL(VGPU_TYPE, of_hosts)
+        OWN_OR_NULL(VGPU_TYPE, of_hosts) OWN_OR_NULL(VGPU_TYPE, label)
         OWN_NEVER_NULL(VM, networks) OWN_NEVER_NULL(VM, storage) OWN_OR_NULL(VM, functions) OWN_OR_NULL(VM, objections)
         OWN_NEVER_NULL(JOB, error_message)
 };

@@ -194,6 +194,7 @@ struct VgpuType {
         char *identifier; /* "" in old records */
         VgpuImplementation implementation;
         char *vendor_name, *model_name;
+        char *label; /* name and identifier, where another type has the same name; NULL: the name says which */
         uint64_t framebuffer_size;
         uint32_t max_heads, max_resolution_x, max_resolution_y;
         /* As its lead says, which is the host that was added first of those that have it; what counts for a PGPU is pgpu_type_size(). */
@@ -488,6 +489,8 @@ bool pgpu_is_left_out(const Pgpu *p);
 void pool_set_group_algorithm(Pool *pool, GpuGroup *g, GroupAlgorithm a);
 int pool_set_group_gpu_types(Pool *pool, GpuGroup *g, const char *const *gpu_types);
 int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier);
+/* After types have come, gone or changed their names: which of them need more than their name to be told apart. */
+void pool_label_types(Pool *pool);
 int pool_set_type_size(Pool *pool, VgpuType *t, uint32_t size, VgpuImplementation implementation);
 /* What a host says of a type; the text is copied. Stored with the host where it is another than the type shows. 1: it is another than before; 0; -ENOMEM. */
 typedef struct TypeFacts {

@@ -141,6 +141,7 @@ static int load_tables(DbTxn *txn, Load *load) {
         if (r < 0)
                 return r;
         pool_settle_types(load->pool);
+        pool_label_types(load->pool);
         return db_iterate(txn, STORE_IDEMPOTENCY, visit_answer, load);
 }
 

@@ -52,7 +52,7 @@ void sentence_objects(StrBuf *b, const char *before, const PtrArray *objects) {
 const char *type_label(const VgpuType *t) {
         if (t->implementation == TYPE_PASSTHROUGH)
                 return "passthrough";
-        return t->model_name[0] ? t->model_name : t->identifier;
+        return t->label ?: t->model_name[0] ? t->model_name : t->identifier;
 }
 
 void sentence_pgpu(StrBuf *b, const Pgpu *p) {

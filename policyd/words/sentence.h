@@ -32,7 +32,8 @@ size_t sentence_outsiders(StrBuf *b, const char *before, const Pgpu *p, const Vg
 #define USER_RUNS 1u
 #define USER_RESERVED 2u
 unsigned sentence_users(StrBuf *b, const Pgpu *p, const VgpuType *t_or_null);
-/* "GRID K140Q", "passthrough", or the identifier of a type without a name. */
+/* "GRID K140Q", "passthrough", or the identifier of a type without a name; "GRID M60-2Q (0001:nvidia,13f2,,13f2,114e)"
+ * where another type has the same name. */
 const char *type_label(const VgpuType *t);
 /* "0000:84:00.0 of beta" */
 void sentence_pgpu(StrBuf *b, const Pgpu *p);

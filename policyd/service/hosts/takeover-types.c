@@ -182,11 +182,13 @@ int takeover_types(Hosts *hs, Host *h, const Inventory *inventory) {
                 else
                         types[report.n++] = t;
         }
+        pool_label_types(hs->batch->pool);
         return pool_keep_host_types(hs->batch->pool, h, types, report.n);
 }
 
 void types_collect(Hosts *hs) {
         const PtrArray *types = &hs->batch->pool->objects[CLASS_VGPU_TYPE];
+        size_t n = types->n;
 
         for (size_t i = types->n; i > 0; i--) {
                 VgpuType *t = types->items[i - 1];
@@ -197,4 +199,6 @@ void types_collect(Hosts *hs) {
                         t->model_name, t->identifier);
                 object_remove(hs->batch, &t->object);
         }
+        if (types->n < n)
+                pool_label_types(hs->batch->pool);
 }

@@ -134,6 +134,7 @@ static int import(Policy *p, const ImportRecord *record, Vm **ret, Refusal *refu
         r = r ?: refused(platform_vgpu_ensure(&p->batch, vm, /* starting= */ false, refusal), refusal);
         r = r ?: vm_needs_update(&p->batch, vm, refusal);
         if (r == 0) {
+                pool_label_types(p->batch.pool);
                 reconcile_stray(&p->hosts, vm);
                 *ret = vm;
         }
