@@ -210,7 +210,7 @@ static const char *value_of(const Call *c, const Fact *f, ModelValue ret) {
 /* Where policyd chooses: a type, the device number, the end of the reservation as a date. */
 static bool is_left_to_policyd(const Call *c, const Fact *f) {
         if (streq(f->property, "Device"))
-                return !*c->arguments->texts[f->i];
+                return !*c->arguments->texts[f->i] || streq(c->arguments->texts[f->i], "0"); /* as in XenServer */
         return streq(f->property, "Type") && uuid_is_null(&c->arguments->objects[f->i]);
 }
 
