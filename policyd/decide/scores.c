@@ -401,7 +401,9 @@ int scores_check(const Pool *pool, const Host *h, bool *ret_same) {
         if (!s || pool->notes->all || h->next_noted)
                 return 0;
         *ret_same = p && p->host == h && place_is(p);
-        for (size_t i = 0; *ret_same && p->code == ERROR_NONE && i < s->demands.n && r == 0; i++) {
+        /* Nobody reads the keys of an uneven host (search.c): a suspect PGPU is left out or not by what becomes of
+         * others, which nobody notes for it. */
+        for (size_t i = 0; *ret_same && p->code == ERROR_NONE && !p->uneven && i < s->demands.n && r == 0; i++) {
                 DemandScores *d = s->demands.items[i];
 
                 if (p->changed <= d->current)

@@ -3,6 +3,7 @@
  */
 
 #include "policyd/decide/place-health.h"
+#include "policyd/decide/scores.h"
 #include "tests/unit/policyd-core/world.h"
 
 #define MINUTE UINT64_C(60000000)
@@ -293,6 +294,23 @@ static void several_vgpus_keep_away_from_it_together(void **state) {
         allocation_done(&a);
 }
 
+/* The others of its group decide whether it is left out, and they are not noted for it. */
+static void the_checker_asks_no_suspect(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        bool same;
+
+        for (size_t i = 0; i < 4; i++)
+                stand(&p, p.a[i], PLACE_SUSPECT);
+        assert_ptr_equal(pair_start(&p, K100)->host, p.beta);
+        assert_decided_alike(p.w, &(AllocRequest){.vm = world_vm(p.w, "vm", K100, _WORLD_TYPE_MAX)});
+        assert_false(pgpu_capacity(p.a[0], p.w->types[K100]) > 0);
+        pool_set_host_enabled(p.w->pool, p.beta, false);
+        assert_true(pgpu_capacity(p.a[0], p.w->types[K100]) > 0);
+        assert_int_equal(scores_check(p.w->pool, p.alpha, &same), 0);
+        assert_true(same);
+        assert_ptr_equal(pair_start(&p, K100)->host, p.alpha);
+}
+
 static void a_suspect_pgpu_is_left_out(void **state) {
         _cleanup_pair_ Pair p = pair_new();
         Vm *vm = world_vm(p.w, "vm", K100, _WORLD_TYPE_MAX);
@@ -403,6 +421,7 @@ int main(void) {
                 cmocka_unit_test(a_host_comes_last),
                 cmocka_unit_test(a_pgpu_comes_last_in_its_group),
                 cmocka_unit_test(several_vgpus_keep_away_from_it_together),
+                cmocka_unit_test(the_checker_asks_no_suspect),
                 cmocka_unit_test(a_suspect_pgpu_is_left_out),
                 cmocka_unit_test(a_suspect_host_is_left_out),
                 cmocka_unit_test(the_last_of_a_group_is_not_left_out),
