@@ -166,6 +166,7 @@ int pool_set_host_type(Pool *pool, Host *h, VgpuType *t, const TypeFacts *facts)
                 r = type_follow_lead(pool, t);
         else
                 count_host(pool, f, differed);
+        r = r < 0 ? r : type_update_differences(pool, t);
         return r < 0 ? r : 1;
 }
 
@@ -190,7 +191,7 @@ int pool_set_type_identifier(Pool *pool, VgpuType *t, const char *identifier) {
 
         pool->notes->all = true;
         object_note(pool, &t->object, TYPE_IDENTIFIER, /* store= */ true);
-        return 0;
+        return type_update_differences(pool, t);
 }
 
 int pool_load_host_type(Host *h, VgpuType *t, const TypeFacts *facts) {
@@ -209,6 +210,7 @@ void pool_settle_types(Pool *pool) {
         for_each(VgpuType, t, types) {
                 t->lead = find_lead(t);
                 count_others(t);
+                (void) type_update_differences(pool, t);
         }
         for (size_t i = 0; i < hosts->n; i++)
                 host_recount(hosts->items[i]);
@@ -250,6 +252,7 @@ int pool_keep_host_types(Pool *pool, Host *h, VgpuType *const *types, size_t n) 
                         continue;
                 drop(pool, f);
                 r = t->lead ? 0 : type_follow_lead(pool, t);
+                r = r < 0 ? r : type_update_differences(pool, t);
         }
         return r;
 }
@@ -261,9 +264,10 @@ void host_forget_types(Pool *pool, Host *h) {
                 VgpuType *t = f->type;
 
                 drop(pool, f);
+                /* What it shows may be behind until the next report. */
                 if (!t->lead)
-                        (void) type_follow_lead(
-                                pool, t); /* what it shows may be behind until the next report */
+                        (void) type_follow_lead(pool, t);
+                (void) type_update_differences(pool, t);
         }
 }
 

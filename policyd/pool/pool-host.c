@@ -37,6 +37,8 @@ int pool_set_host_name_label(Pool *pool, Host *h, const char *name_label) {
                 ptr_array_insert(&p->group->pgpus, p, pgpu_compare); /* where there was room before */
                 object_note(pool, &p->group->object, GROUP_PGPUS, /* store= */ false);
         }
+        for_each_while(r >= 0, const HostType, f, &h->types)
+                r = type_update_differences(pool, f->type);
         pool->notes->all = true;
         object_note(pool, &h->object, HOST_NAME_LABEL, /* store= */ true);
         return MIN_OF(r, 0);

@@ -82,6 +82,7 @@ void host_update_standing(Pool *pool, Host *h);
 void host_forget_types(Pool *pool, Host *h);
 void type_forget_hosts(Pool *pool, VgpuType *t);
 void host_free_types(Host *h);
+int type_update_differences(Pool *pool, VgpuType *t); /* after what a host says, or the type shows, has changed */
 
 /* Whether the i-th VGPU on a PGPU is the first of its VM there. */
 static inline bool vgpu_is_first(const Pgpu *p, size_t i) {

@@ -194,6 +194,7 @@ struct VgpuType {
         char *identifier; /* "" in old records */
         VgpuImplementation implementation;
         char *vendor_name, *model_name;
+        char **differences; /* of hosts from what it shows, a text for each; NULL: none. Not stored */
         char *label; /* name and identifier, where another type has the same name; NULL: the name says which */
         uint64_t framebuffer_size;
         uint32_t max_heads, max_resolution_x, max_resolution_y;

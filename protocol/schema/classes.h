@@ -142,6 +142,8 @@
                 ROW("compatible_types_on_pgpu"), "compatible-types-on-pgpu", STRINGS)                                 \
         P(x, COMPATIBLE_IN_VM, "CompatibleTypesInVM", "as", CHANGES, TEXTS, compatible_in_vm,                         \
                 ROW("compatible_types_in_vm"), "compatible-types-in-vm", STRINGS)                                     \
+        P(x, HOST_DIFFERENCES, "HostDifferences", "as", CHANGES, TEXTS, differences, NONE_OR_NULL, "host-differences", \
+                STRINGS)                                                                                              \
         P(x, SUPPORTED_ON, "SupportedOnPGPUs", "ao", INVALIDATES, REFS(PGPU), supported_on, NONE,                     \
                 "supported-on-PGPUs", REFS)                                                                           \
         P(x, ENABLED_ON, "EnabledOnPGPUs", "ao", INVALIDATES, REFS(PGPU), enabled_on, NONE, "enabled-on-PGPUs", REFS) \
