@@ -187,6 +187,13 @@ static int read_class(const char *text, ObjectClass *ret, sd_bus_error *error) {
                 TEXT_SHORT(text, 64));
 }
 
+/* Types of one name differ in their identifiers, which say more than uuids. */
+static void add_twin(StrBuf *b, const Object *o) {
+        strbuf_add(b, UUID_TEXT(&o->id));
+        if (o->class == CLASS_VGPU_TYPE)
+                strbuf_addf(b, " (%s)", ((const VgpuType *) o)->identifier);
+}
+
 static int refuse_ambiguous(Bus *bus, ObjectClass c, const char *name, sd_bus_error *error) {
         _cleanup_strbuf_ StrBuf uuids = {};
         Object *named[AMBIGUOUS_SHOWN];
@@ -194,15 +201,17 @@ static int refuse_ambiguous(Bus *bus, ObjectClass c, const char *name, sd_bus_er
 
         n = pool_find_named(policy_pool(bus->policy), c, name, named, ARRAY_SIZE(named));
         n_shown = MIN_OF(n, ARRAY_SIZE(named));
-        for (size_t i = 0; i < n_shown; i++)
-                strbuf_addf(&uuids, "%s%s", i == 0 ? "" : i + 1 == n ? " and " : ", ", UUID_TEXT(&named[i]->id));
+        for (size_t i = 0; i < n_shown; i++) {
+                strbuf_add(&uuids, i == 0 ? "" : i + 1 == n ? " and " : ", ");
+                add_twin(&uuids, named[i]);
+        }
         if (n > n_shown)
                 strbuf_addf(&uuids, " and %zu more", n - n_shown);
         if (strbuf_error(&uuids) < 0)
                 return -ENOMEM;
         return bus_error_set(error, ERROR_AMBIGUOUS_NAME,
-                "%zu objects of class %s are called \"%s\"; give the uuid of one: %s.", n, object_class_to_string(c),
-                TEXT_SHORT(name, 128), uuids.text);
+                "%zu objects of class %s are called \"%s\"; give the uuid%s of one: %s.", n, object_class_to_string(c),
+                TEXT_SHORT(name, 128), c == CLASS_VGPU_TYPE ? " or the identifier" : "", uuids.text);
 }
 
 static int method_find(sd_bus_message *m, void *userdata, sd_bus_error *error) {

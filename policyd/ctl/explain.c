@@ -80,12 +80,31 @@ static void print_reason(FILE *out, struct json_object *reason, const char *befo
         print_wrapped(out, 8, strempty(b.text));
 }
 
-static void print_type_row(FILE *out, struct json_object *type, int width) {
+/* Another type has its name. */
+static bool is_twin(struct json_object *types, struct json_object *type) {
+        size_t n = 0;
+
+        for_each_answer(t, types)
+                n += streq(answer_text(t, "model_name"), answer_text(type, "model_name"));
+        return n > 1;
+}
+
+/* Its name, or the identifier where the name does not say which. */
+static const char *type_name(struct json_object *types, const char *identifier) {
+        for_each_answer(t, types)
+                if (streq(answer_text(t, "identifier"), identifier) && !is_twin(types, t))
+                        return answer_text(t, "model_name");
+        return identifier;
+}
+
+static void print_type_row(FILE *out, struct json_object *types, struct json_object *type, int width) {
         struct json_object *reason = answer_member(type, "reason");
 
         fprintf(out, "    %-*s %6s %6s %9s %8s %6s %6s\n", width, answer_text(type, "model_name"),
                 answer_text(type, "total"), answer_text(type, "used"), answer_text(type, "scheduled"), answer_text(type, "reserved"),
                 answer_text(type, "free"), answer_text(type, "packed"));
+        if (is_twin(types, type))
+                fprintf(out, "        %s\n", answer_text(type, "identifier"));
         if (answer_number(type, "outside") > 0)
                 fprintf(out, "        %s of those in use %s not of this pool\n", answer_text(type, "outside"),
                         streq(answer_text(type, "outside"), "1") ? "is" : "are");
@@ -125,12 +144,13 @@ static void print_types_summed(FILE *out, struct json_object *types, int width) 
                         if (!is_idle(other) || !is_alike(t, other))
                                 continue;
                         told |= k < i;
-                        strbuf_addf(&names, "%s%s", n++ > 0 ? ", " : "", answer_text(other, "model_name"));
+                        strbuf_addf(&names, "%s%s", n++ > 0 ? ", " : "",
+                                type_name(types, answer_text(other, "identifier")));
                 }
                 if (told)
                         continue;
                 if (n < 2) {
-                        print_type_row(out, t, width);
+                        print_type_row(out, types, t, width);
                         continue;
                 }
                 fprintf(out, "    %zu types, of each %s in all, %s free, %s packed:\n", n, answer_text(t, "total"),
@@ -139,13 +159,6 @@ static void print_types_summed(FILE *out, struct json_object *types, int width) 
                 if (answer_member(t, "reason"))
                         print_reason(out, answer_member(t, "reason"), "of the first, ");
         }
-}
-
-static const char *type_name(struct json_object *types, const char *identifier) {
-        for_each_answer(t, types)
-                if (streq(answer_text(t, "identifier"), identifier))
-                        return answer_text(t, "model_name");
-        return identifier;
 }
 
 /* For each type that an empty PGPU could run: what is free of each type once it does. */
@@ -202,7 +215,7 @@ static void print_group(FILE *out, struct json_object *group) {
                 print_types_summed(out, types, width);
         else
                 for_each_answer(t, types)
-                        print_type_row(out, t, width);
+                        print_type_row(out, types, t, width);
         print_changes(out, group);
         if (is_fragmented(types))
                 fputs("    packed: free if VMs moved together; gpu-group-plan says which to restart\n",

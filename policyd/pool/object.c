@@ -31,7 +31,8 @@ static bool object_has_name(const Object *o, const char *name) {
         if (streq(object_name(o), name))
                 return true;
 
-        return o->class == CLASS_PGPU && streq(PCI_TEXT(&((const Pgpu *) o)->pci), name);
+        return (o->class == CLASS_PGPU && streq(PCI_TEXT(&((const Pgpu *) o)->pci), name)) ||
+               (o->class == CLASS_VGPU_TYPE && streq(((const VgpuType *) o)->identifier, name));
 }
 
 size_t pool_find_named(const Pool *pool, ObjectClass c, const char *name, Object **ret, size_t n_max) {

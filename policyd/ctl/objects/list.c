@@ -60,6 +60,8 @@ int verb_list(Ctl *ctl) {
         r = given_select(ctl, ctl->class, &filters, &objects, &n);
         if (r != 0)
                 return r;
-        r = print_objects(stdout, ctl->view, objects, n, &columns, style_of(ctl));
+        if (!ctl_arg(ctl, "params") && style_of(ctl) == PRINT_RECORDS)
+                r = columns_tell_apart(ctl->class, objects, n, &columns);
+        r = r < 0 ? r : print_objects(stdout, ctl->view, objects, n, &columns, style_of(ctl));
         return r < 0 ? ctl_failed(r, &(ClientError){}) : EXIT_DONE;
 }

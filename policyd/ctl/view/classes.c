@@ -128,6 +128,7 @@ static const Field vgpu_type_fields[] = {
         RO(vgpu_type, VGPUS),
         RO(vgpu_type, IMPLEMENTATION),
         RO(vgpu_type, IDENTIFIER),
+        RO(vgpu_type, HOST_DIFFERENCES),
         RO(vgpu_type, EXPERIMENTAL),
         RO(vgpu_type, COMPATIBLE_IN_VM),
         RO(vgpu_type, COMPATIBLE_ON_PGPU),
@@ -245,17 +246,19 @@ static const Field pool_fields[] = {
         OF_POOL("rows-set-aside", "RowsSetAside", STRINGS),
 }, all_of_pool[] = { UUID_COLUMN };
 
-#define CLASS(n, w, i, l, f, ...)                                                                            \
+#define CLASS_APART(n, w, i, l, f, twins, ...)                                                               \
         {                                                                                                    \
-                .name = n, .word = w, .interface = i, .label = l, .sort = { __VA_ARGS__ }, .fields = f##_fields, \
-                .n_fields = ARRAY_SIZE(f##_fields), .all = all_of_##f, .n_all = ARRAY_SIZE(all_of_##f)       \
+                .name = n, .word = w, .interface = i, .label = l, .apart = twins, .sort = { __VA_ARGS__ },   \
+                .fields = f##_fields, .n_fields = ARRAY_SIZE(f##_fields), .all = all_of_##f,                 \
+                .n_all = ARRAY_SIZE(all_of_##f)                                                              \
         }
+#define CLASS(n, w, i, l, f, ...) CLASS_APART(n, w, i, l, f, NULL, __VA_ARGS__)
 
 const ClassInfo classes[] = {
         CLASS("host", "host", POLICY_IFACE_HOST, "NameLabel", host, "name-label"),
         CLASS("pgpu", "pgpu", POLICY_IFACE_PGPU, "PCIID", pgpu, "host-name-label", "pci-id"),
         CLASS("gpu-group", "gpu_group", POLICY_IFACE_GPU_GROUP, "NameLabel", gpu_group, "name-label"),
-        CLASS("vgpu-type", "vgpu_type", POLICY_IFACE_VGPU_TYPE, "ModelName", vgpu_type, "vendor-name",
+        CLASS_APART("vgpu-type", "vgpu_type", POLICY_IFACE_VGPU_TYPE, "ModelName", vgpu_type, "identifier", "vendor-name",
                 "model-name"),
         CLASS("vm", "vm", POLICY_IFACE_VM, "NameLabel", vm, "name-label"),
         CLASS("vgpu", "vgpu", POLICY_IFACE_VGPU, "UUID", vgpu, "vm-name-label", "device"),

@@ -54,6 +54,7 @@ typedef struct ClassInfo {
         const char *word; /* "gpu_group", in paths and for Find() */
         const char *interface;
         const char *label;   /* property that people know it by */
+        const char *apart; /* field that a list also shows where two objects have one label; or NULL */
         const char *sort[2]; /* fields that order a list: by the numbers in them, but for addresses, which are
                                 hex */
         const Field *fields, *all; /* in the order of lists; each property. See class_field() */

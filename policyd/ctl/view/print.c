@@ -70,6 +70,22 @@ int columns_choose(const ClassInfo *c, const char *params, Columns *ret, char **
         return 0;
 }
 
+static bool have_twins(const ClassInfo *c, ViewObject *const *objects, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                for (size_t k = 0; k < i; k++)
+                        if (streq(object_text(objects[i], c->label), object_text(objects[k], c->label)))
+                                return true;
+        return false;
+}
+
+int columns_tell_apart(const ClassInfo *c, ViewObject *const *objects, size_t n, Columns *columns) {
+        FieldName field;
+
+        if (!c->apart || !have_twins(c, objects, n) || !field_find(c, c->apart, &field))
+                return 0;
+        return columns_add(columns, field, c->apart);
+}
+
 void print_line(FILE *out, const char *value) {
         _cleanup_strbuf_ StrBuf b = {};
 
