@@ -50,7 +50,8 @@ static void on_model(MastersAudit *a, const char *line) {
         a->listed |= streq(line_word(line, 2, word), "end");
 }
 
-/* An order may be sent twice: what its master did not have at the first time counts. */
+/* An order counts from when it is sent: its host may be declared dead before it takes it, and may die as it takes it. It may be sent
+ * twice: what its master did not have at the first time counts. */
 void masters_audit_line(MastersAudit *a, const char *line) {
         Id does, token, host;
         Order *o;
@@ -60,7 +61,7 @@ void masters_audit_line(MastersAudit *a, const char *line) {
         line_value(line, "host", host);
         for (size_t i = 0; streq(line_word(line, 2, does), "declares-dead") && i < a->orders.n; i++)
                 a->orders.items[i].declared |= streq(a->orders.items[i].host, host);
-        if (!streq(line_word(line, 2, does), "takes") || !*line_value(line, "token", token))
+        if (!streq(line_word(line, 2, does), "is-sent") || !*line_value(line, "token", token))
                 return;
         for (size_t i = 0; i < a->orders.n; i++)
                 if (streq(a->orders.items[i].token, token))

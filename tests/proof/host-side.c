@@ -75,27 +75,12 @@ static void claim(const Message *m) {
         message_send(a);
 }
 
-/* The order's token, who gave it, and the machines that this one does not have: ",h0,h3,". */
-static void add_sender(const Message *m, char *text, size_t size) {
-        const char *token = m->text ? strstr(m->text, "\"token\":\"") : NULL;
-        size_t n;
-
-        text[0] = '\0';
-        if (m->what != CALL_START || !token)
-                return;
-        n = (size_t) snprintf(text, size, " token=%.36s by=%s lacks=,", token + strlen("\"token\":\""), m->is_others ? "other" : "policyd");
-        for (unsigned i = 0; i < m->net->n_machines && n < size; i++)
-                if (m->lacks & UINT32_C(1) << i)
-                        n += (size_t) snprintf(text + n, size - n, "h%u,", i);
-}
-
 static void call(const Message *m) {
         static const char *const words[_CALL_KIND_MAX] = {"start", "stop", "types", "release"};
         _cleanup_refusal_ Refusal refusal = {};
         Message *a = answer(m, MESSAGE_ANSWER);
         Hostd *h = m->machine->inside->hostd;
         CallerName name;
-        char sender[160];
         int r = 0;
 
         name_of(m->connection, name);
@@ -121,9 +106,8 @@ static void call(const Message *m) {
                 message_free(a);
                 return;
         }
-        add_sender(m, sender, sizeof(sender));
-        history_add(m->net->history, "%s takes order=%s code=%s%s", m->machine->name, words[m->what],
-                a->code ? error_code_word(a->code) : "none", sender);
+        history_add(m->net->history, "%s takes order=%s code=%s by=%s", m->machine->name, words[m->what],
+                a->code ? error_code_word(a->code) : "none", m->is_others ? "other" : "policyd");
         message_send(a);
 }
 

@@ -132,6 +132,22 @@ static void note_sender(Message *m) {
                         m->lacks &= ~(UINT32_C(1) << line->machine->number);
 }
 
+/* A start order: its token, who gives it, and the machines that this one does not have: ",h0,h3,". */
+static void add_order(const Message *m) {
+        const char *token = m->what == CALL_START && m->text ? strstr(m->text, "\"token\":\"") : NULL;
+        char machines[160];
+        size_t n = 0;
+
+        if (!token)
+                return;
+        machines[0] = '\0';
+        for (unsigned i = 0; i < m->net->n_machines && n < sizeof(machines); i++)
+                if (m->lacks & UINT32_C(1) << i)
+                        n += (size_t) snprintf(machines + n, sizeof(machines) - n, "h%u,", i);
+        history_add(m->net->history, "%s is-sent order=start token=%.36s by=%s lacks=,%s", m->machine->name, token + strlen("\"token\":\""),
+                m->is_others ? "other" : "policyd", machines);
+}
+
 void message_send(Message *m) {
         bool to_host = message_is_to_host(m);
         Dice *d = m->net->dice;
@@ -143,8 +159,10 @@ void message_send(Message *m) {
         for (const Message *o = m->net->messages; o; o = o->next)
                 if (is_beside(o, m->connection, to_host))
                         at = MAX_OF(at, o->at + 1);
-        if (m->kind == MESSAGE_CALL)
+        if (m->kind == MESSAGE_CALL) {
                 note_sender(m);
+                add_order(m);
+        }
         m->next = m->net->messages;
         if (m->next)
                 m->next->previous = m;

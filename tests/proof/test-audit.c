@@ -116,18 +116,18 @@ static void epochs_rise(void **state) {
 
 static void a_vm_runs_once(void **state) {
 #define ON(host, token) "2.0 " host " domain vm=a created domid=1 token=" token
-#define TAKES(host, token, by, lacks) "1.0 " host " takes order=start code=none token=" token " by=" by " lacks=," lacks
+#define SENT(host, token, by, lacks) "1.0 " host " is-sent order=start token=" token " by=" by " lacks=," lacks
         EXPECT(1, ON("h0", "s"), ON("h1", "t"));
         EXPECT(0, ON("h0", "s"), "3.0 h0 domain vm=a gone domid=1 why=ended", ON("h1", "t"));
         EXPECT(1, "1.0 h0 qemu vm=a starts pid=7 token=s", ON("h0", "t"));
         EXPECT(1, ON("h0", "s"), ON("h0", "s"));
         /* Two masters, of which one does not have the other's host. */
-        EXPECT(0, TAKES("h0", "s", "policyd", "h1,"), TAKES("h1", "t", "other", ""), ON("h0", "s"), ON("h1", "t"));
-        EXPECT(1, TAKES("h0", "s", "policyd", ""), TAKES("h1", "t", "other", ""), ON("h0", "s"), ON("h1", "t"));
-        EXPECT(1, TAKES("h0", "s", "policyd", "h1,"), TAKES("h1", "t", "policyd", ""), ON("h0", "s"), ON("h1", "t"));
-        /* A host that was declared dead: of what it had taken before. */
-        EXPECT(0, TAKES("h0", "s", "policyd", ""), "1.5 person declares-dead host=h0", ON("h0", "s"), ON("h1", "t"));
-        EXPECT(1, "0.5 person declares-dead host=h0", TAKES("h0", "s", "policyd", ""), ON("h0", "s"), ON("h1", "t"));
+        EXPECT(0, SENT("h0", "s", "policyd", "h1,"), SENT("h1", "t", "other", ""), ON("h0", "s"), ON("h1", "t"));
+        EXPECT(1, SENT("h0", "s", "policyd", ""), SENT("h1", "t", "other", ""), ON("h0", "s"), ON("h1", "t"));
+        EXPECT(1, SENT("h0", "s", "policyd", "h1,"), SENT("h1", "t", "policyd", ""), ON("h0", "s"), ON("h1", "t"));
+        /* A host that was declared dead: of what was sent to it before. */
+        EXPECT(0, SENT("h0", "s", "policyd", ""), "1.5 person declares-dead host=h0", ON("h0", "s"), ON("h1", "t"));
+        EXPECT(1, "0.5 person declares-dead host=h0", SENT("h0", "s", "policyd", ""), ON("h0", "s"), ON("h1", "t"));
 }
 
 static void pgpus_are_not_overfull(void **state) {
