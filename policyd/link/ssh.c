@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "common/io/command.h"
+#include "policyd/link/child.h"
 #include "policyd/link/ssh.h"
 
 #define WORDS_MAX 4096 /* a changed host key takes about 900 bytes to tell, a banner may be longer */
@@ -108,22 +109,9 @@ static int spawn_ssh(
 }
 
 static int watch_ssh(Ssh *ssh, sd_event *event) {
-        sigset_t children;
-        int r;
+        int r = child_watch(event, ssh->pid, on_ended, ssh, &ssh->child);
 
-        /* sd-event watches a child only with SIGCHLD blocked, although it has a pidfd for it. */
-        sigemptyset(&children);
-        sigaddset(&children, SIGCHLD);
-        sigprocmask(SIG_BLOCK, &children, NULL);
-
-        r = sd_event_add_child(event, &ssh->child, ssh->pid, WEXITED, on_ended, ssh);
-        if (r < 0) {
-                kill(ssh->pid, SIGKILL);
-                waitpid(ssh->pid, NULL, 0);
-                return r;
-        }
-        sd_event_source_set_child_process_own(ssh->child, true);
-        return sd_event_add_io(event, &ssh->stderr_source, ssh->stderr_fd, EPOLLIN, on_words, ssh);
+        return r < 0 ? r : sd_event_add_io(event, &ssh->stderr_source, ssh->stderr_fd, EPOLLIN, on_words, ssh);
 }
 
 int ssh_open(
