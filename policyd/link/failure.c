@@ -1,9 +1,8 @@
 /*
  * Why a host is not reached
  *
- * In a remedy {host} is the host's name in the address, {user} the user, {port} the port or 22, {known} how
- * known_hosts spells the host, {to} the arguments by which ssh-keyscan finds it, {try} an ssh that shows all
- * of the login.
+ * In a remedy {host} is the host's name in the address, {user} the user, {port} the port or 22, {print} the
+ * fingerprint that was given for its key, {try} an ssh that shows all of the login.
  */
 
 #include <stdio.h>
@@ -14,6 +13,11 @@
 #define SSH_FOLDER "/var/lib/xenvgpu-policyd/.ssh"
 #define AS_POLICYD "runuser -u xenvgpu -- "
 #define QUOTE_MAX 200
+
+/* The administrator compares, and policyd stores. */
+#define GIVE_PRINT                                                                                                     \
+        "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the host prints the fingerprint of its key; give it to " \
+        "policyd with `xenvgpu host-param-set uuid=HOST fingerprint=SHA256:…`."
 
 typedef struct Remedy {
         const char *said;   /* part of a line */
@@ -28,23 +32,15 @@ typedef struct Remedy {
 static const Remedy ssh_said[] = {
         {"Host key verification failed", "REMOTE HOST IDENTIFICATION HAS CHANGED",
                 "The host key of {host} is not the one that known_hosts holds: the host was installed again, "
-                "or another machine "
-                "answers in its place. Compare it on the host (ssh-keygen -lf "
-                "/etc/ssh/ssh_host_ed25519_key.pub); if it is the "
-                "host's, run `" AS_POLICYD "ssh-keygen -f " SSH_FOLDER
-                "/known_hosts -R {known}` on the master and store the new "
-                "one with `ssh-keyscan {to} >>" SSH_FOLDER "/known_hosts`."},
-        {"Host key verification failed", NULL,
-                "The host key of {host} is not known: store it with `ssh-keyscan {to} >>" SSH_FOLDER
-                "/known_hosts` on the master, "
-                "and compare it with the host's own (ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub)."},
+                "or another machine answers in its place. " GIVE_PRINT},
+        {"Host key verification failed", NULL, "The host key of {host} is not known. " GIVE_PRINT},
         {"Permission denied (", "UNPROTECTED PRIVATE KEY FILE",
                 "ssh does not use policyd's key, since others can read it: `chmod 600 " SSH_FOLDER
                 "/id_ed25519` on the master."},
         {"Permission denied (", NULL,
-                "{host} does not accept policyd's key for user {user}: its authorized_keys must hold the "
-                "master's " SSH_FOLDER "/id_ed25519.pub, and an account without a password needs `UsePAM "
-                "yes` in sshd_config. `{try}` shows the login."},
+                "{host} does not accept policyd's key for user {user}: run there, as root, the line that `xenvgpu "
+                "pool-key` prints. If that was done, an account without a password needs `UsePAM yes` in "
+                "sshd_config. `{try}` shows the login."},
         {"Too many authentication failures", NULL,
                 "{host} does not accept policyd's key for user {user}, and others were tried first: leave "
                 "one key in " SSH_FOLDER ". `{try}` shows the login."},
@@ -87,6 +83,9 @@ static const Remedy lost_said[] = {
         {"client_loop: send disconnect", NULL, "The network ended the connection to {host}."},
 };
 
+static const char other_key[] = "The host key of {host} does not have the fingerprint {print}, which was given for it: the "
+                                "host was installed again, or another machine answers in its place. " GIVE_PRINT;
+
 static const char bus_not_reached[] = "User {user} logged in to {host}, but the system bus cannot be reached "
                                       "there: `systemctl status dbus` on the host, and "
                                       "`journalctl -t systemd-stdio-bridge`, show more.";
@@ -124,21 +123,12 @@ static bool has_own_port(const LinkAddress *a) {
         return a->port && !streq(a->port, "22");
 }
 
-static void add_known(StrBuf *b, const LinkAddress *a) {
-        if (has_own_port(a))
-                strbuf_addf(b, "'[%s]:%s'", host_of(a), a->port);
-        else
-                strbuf_add(b, host_of(a));
-}
+static void add_try(StrBuf *b, const LinkFailure *f) {
+        const LinkAddress *a = f->address;
 
-static void add_to(StrBuf *b, const LinkAddress *a) {
-        if (has_own_port(a))
-                strbuf_addf(b, "-p %s ", a->port);
-        strbuf_add(b, host_of(a));
-}
-
-static void add_try(StrBuf *b, const LinkAddress *a) {
         strbuf_add(b, AS_POLICYD "ssh -v ");
+        if (f->key_file)
+                strbuf_addf(b, "-oUserKnownHostsFile=%s ", f->key_file);
         if (has_own_port(a))
                 strbuf_addf(b, "-p %s ", a->port);
         strbuf_add(b, a->login);
@@ -172,12 +162,10 @@ static void add_word(StrBuf *b, const LinkFailure *f, const char *word) {
                 add_user(b, a);
         else if (startswith(word, "port}"))
                 strbuf_add(b, a->port ?: "22");
-        else if (startswith(word, "known}"))
-                add_known(b, a);
-        else if (startswith(word, "to}"))
-                add_to(b, a);
+        else if (startswith(word, "print}"))
+                strbuf_add(b, strempty(f->fingerprint));
         else if (startswith(word, "try}"))
-                add_try(b, a);
+                add_try(b, f);
         else if (startswith(word, "last}"))
                 add_last(b, f->words);
         else if (startswith(word, "noise}"))
@@ -237,6 +225,8 @@ static const char *explain(const LinkFailure *f) {
         /* If policyd ended ssh, ssh gave no reason itself; its last lines are a banner. */
         if (!f->dropped)
                 return NULL;
+        if (f->fingerprint && f->status == 255 && strstr(f->words, "Host key verification failed"))
+                return other_key;
         if (f->status == 255 && *f->words)
                 return find_said(ssh_said, ARRAY_SIZE(ssh_said), f->words) ?: quoted;
         return explain_status(f);
@@ -256,6 +246,15 @@ char *link_failure_sentence(const LinkFailure *f) {
                 fill(&b, f, sentence);
         else
                 strbuf_add(&b, f->seen);
+        return strbuf_take(&b);
+}
+
+char *link_other_key_sentence(const LinkAddress *address, const char *fingerprint, const char *found) {
+        const LinkFailure f = {.address = address, .fingerprint = fingerprint, .words = "", .noise = ""};
+        _cleanup_strbuf_ StrBuf b = {};
+
+        fill(&b, &f, other_key);
+        strbuf_addf(&b, " It has %s now.", found);
         return strbuf_take(&b);
 }
 

@@ -12,6 +12,7 @@
 
 typedef struct LinkFailure {
         const LinkAddress *address;
+        const char *fingerprint, *key_file; /* of the host's key, where one was given; NULL */
         const char *words;  /* ssh's lines on stderr, oldest first, each ended by a newline; "" */
         const char *noise;  /* what came on stdout where the bus should have spoken; "" */
         int status, signal; /* how ssh ended; -1: it did not end that way */
@@ -22,6 +23,9 @@ typedef struct LinkFailure {
 
 /* NULL without memory; the caller frees it. */
 char *link_failure_sentence(const LinkFailure *f);
+
+/* The host has a key, but not the one with this fingerprint. */
+char *link_other_key_sentence(const LinkAddress *address, const char *fingerprint, const char *found);
 
 /* "The host's bus lets nobody but …": the bus's policy refused a call to hostd. */
 char *link_denied_sentence(const LinkAddress *address);

@@ -17,6 +17,7 @@
 
 #include "common/daemon/message-list.h"
 #include "policyd/link/address.h"
+#include "policyd/link/host-key.h"
 #include "policyd/link/link.h"
 #include "policyd/link/ssh.h"
 #include "policyd/link/wire.h"
@@ -59,6 +60,10 @@ struct HostLink {
         uint64_t generation; /* of the connection to hostd; grows with each loss */
         Wire *wire; /* NULL: there is none */
         Ssh *ssh;
+        char *fingerprint;     /* of the host's key; NULL: known_hosts decides */
+        char *key_file;        /* where that key is stored; NULL without a fingerprint */
+        HostKeySearch *search; /* for that key, before ssh is started */
+        bool doubts_key;       /* ssh refused the stored one: it is searched for again */
         char *peer; /* hostd's unique name: orders go to the process that was claimed, and to no successor of
                        it */
         sd_bus_slot *connected_slot, *disconnected_slot, *owner_slot, *signal_slot;

@@ -10,6 +10,7 @@
 #include "common/base/text.h"
 #include "policyd/link/failure.h"
 #include "policyd/link/link-private.h"
+#include "policyd/link/pool-key.h"
 #include "protocol/names.h"
 
 #define SECOND UINT64_C(1000000)
@@ -97,6 +98,10 @@ static void on_deadline(void *userdata) {
         char text[128];
 
         login_starved(&link->login);
+        if (link->search) {
+                link_lose(link, "The host did not show its key in time.");
+                return;
+        }
         if (!link->wire) { /* its end was waited for */
                 link_lose(link, LINK_NOT_REACHED);
                 return;
@@ -106,15 +111,35 @@ static void on_deadline(void *userdata) {
         link_lose(link, text);
 }
 
+/* policyd's own key where it has one; NULL: ssh finds those of its user. */
+static int find_identity(HostLink *link, char **ret) {
+        _cleanup_free_ char *path = NULL;
+
+        if (!link->settings->ssh_folder)
+                return 0;
+        path = pool_key_file(link->settings->ssh_folder);
+        if (!path)
+                return -ENOMEM;
+        if (access(path, F_OK) == 0)
+                *ret = take_ptr(path);
+        return 0;
+}
+
 static int open_transport(HostLink *link) {
+        _cleanup_free_ char *identity = NULL;
         int fd, r;
 
         if (link->address.transport == TRANSPORT_BUS)
                 return sd_bus_set_address(wire_bus(link->wire), link->address.bus);
 
+        r = find_identity(link, &identity);
+        if (r < 0)
+                return r;
         r = ssh_open(link->event,
                 &(SshSettings){
                         .program = link->settings->ssh_program,
+                        .known_hosts = link->key_file,
+                        .identity = identity,
                         .answer_usec = link->settings->connect_usec / 5 * 4,
                         .ended = on_ssh_ended,
                         .userdata = link,
@@ -161,25 +186,15 @@ static int open_bus(HostLink *link) {
         return r < 0 ? r : start_keepalive(link);
 }
 
-static int dial(HostLink *link) {
+/* Why a connection could not even be begun. */
+static int cannot_open(HostLink *link, int r) {
         const char *program = link->settings->ssh_program;
         char text[512];
-        int r;
 
-        link->state = LINK_DIALING;
-        link->dropped = false;
-        link->noise[0] = '\0';
-        if (link->cannot_dial) {
-                link_lose(link, link->cannot_dial);
-                return 0;
-        }
-        r = open_bus(link);
         if (r == -ENOMEM) {
                 link_lose(link, "There is no memory to reach the host.");
                 return r;
         }
-        if (r >= 0)
-                return 0;
         if (loop_timer_is_armed(link->deadline) && link->ssh)
                 link_dropped(link); /* ssh had ended before the first words reached it */
         else if (link->address.transport == TRANSPORT_SSH && r == -ENOENT)
@@ -195,6 +210,67 @@ static int dial(HostLink *link) {
                 link_lose(link, text_format(text, sizeof(text), "The host's bus cannot be reached: %s.",
                                         strerror(-r)));
         return 0;
+}
+
+static int connect_to(HostLink *link) {
+        int r = open_bus(link);
+
+        return r < 0 ? cannot_open(link, r) : 0;
+}
+
+/* A host that shows no key is dialled all the same: ssh finds none either, and says why. */
+static void on_searched(HostKeyResult result, const char *text, void *userdata) {
+        _cleanup_(link_unrefp) HostLink *link = link_ref(userdata);
+        _cleanup_free_ char *reason = NULL;
+
+        link->search = host_key_search_free(link->search);
+        if (result == HOST_KEY_STORED || result == HOST_KEY_SILENT) {
+                link->doubts_key = false;
+                connect_to(link);
+                return;
+        }
+        reason = result == HOST_KEY_OTHER
+                         ? link_other_key_sentence(&link->address, link->fingerprint, text)
+                         : text_printf("The key of the host cannot be stored in %s on the master: %s.", link->key_file, text);
+        link_lose(link, reason ?: "The host's key is not the one that was given.");
+}
+
+/* Before ssh is started the key must be there. */
+static int search_key(HostLink *link) {
+        int r;
+
+        r = loop_call_in(link->loop, &link->deadline, link->settings->connect_usec, on_deadline, link);
+        if (r < 0)
+                return r;
+        r = host_key_search(link->event,
+                &(HostKeyTask){
+                        .address = &link->address,
+                        .fingerprint = link->fingerprint,
+                        .file = link->key_file,
+                        .answer_usec = link->settings->connect_usec / 5 * 2,
+                        .ended = on_searched,
+                        .userdata = link,
+                },
+                &link->search);
+        if (r >= 0)
+                login_started(&link->login, host_key_search_pid(link->search));
+        return r;
+}
+
+static int dial(HostLink *link) {
+        int r;
+
+        link->state = LINK_DIALING;
+        link->dropped = false;
+        link->noise[0] = '\0';
+        if (link->cannot_dial) {
+                link_lose(link, link->cannot_dial);
+                return 0;
+        }
+        if (!link->key_file || (!link->doubts_key && host_key_is_stored(link->key_file, link->fingerprint)))
+                return connect_to(link);
+        r = search_key(link);
+        return r < 0 ? cannot_open(link, r) : 0;
 }
 
 static void on_turn(void *userdata) {
@@ -291,4 +367,26 @@ void link_dial_now(HostLink *link) {
                 link_reset(link, "It is dialled again, as Reconnect asked.");
         if (link->state == LINK_RETRYING && loop_timer_is_armed(link->retry))
                 (void) loop_timer_arm_in(link->retry, 0);
+}
+
+int link_set_fingerprint(HostLink *link, const char *fingerprint) {
+        _cleanup_(link_unrefp) _unused_ HostLink *pin = link_ref(link);
+        _cleanup_free_ char *copy = NULL, *file = NULL;
+
+        link_reset(link, "The host's key is checked.");
+        if (link->freed)
+                return 0;
+        if (!isempty(fingerprint) && link->settings->ssh_folder && link->address.transport == TRANSPORT_SSH) {
+                copy = strdup(fingerprint);
+                file = host_key_file(link->settings->ssh_folder, &link->address);
+                if (!copy || !file)
+                        return -ENOMEM;
+        }
+        free(link->fingerprint);
+        free(link->key_file);
+        link->fingerprint = take_ptr(copy);
+        link->key_file = take_ptr(file);
+        link->doubts_key = false;
+        link_dial_now(link);
+        return 0;
 }

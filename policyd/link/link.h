@@ -34,6 +34,7 @@ typedef struct LinkSettings {
         uint64_t retry_min_usec; /* 250 ms, doubled with each failure */
         uint64_t retry_max_usec; /* 30 s */
         const char *ssh_program; /* "ssh", looked up in $PATH */
+        const char *ssh_folder;  /* policyd's key, and the keys of hosts whose fingerprint was given; NULL: none */
         Logins *logins;          /* where logins by ssh wait for their turn; NULL: they start at once */
 } LinkSettings;
 void link_settings_default(LinkSettings *ret);
@@ -49,6 +50,9 @@ int link_new(Loop *loop, sd_event *event, const char *address, const LinkSetting
 HostLink *link_free(HostLink *link);   /* outstanding calls are dropped without an answer */
 DEFINE_CLEANUP(HostLink *, link_free)
 int link_start(HostLink *link); /* dials now */
+/* By ssh only the host's key with this fingerprint is accepted; "": those in ssh's known_hosts. A connection is ended,
+ * and the host is dialled at once, so that its key is checked. */
+int link_set_fingerprint(HostLink *link, const char *fingerprint);
 int link_claim(HostLink *link,
         const LinkClaim *claim); /* after greeted() returned 0, or again with a higher epoch: then calls that
                                     wait to be sent are refused with HostOffline */
@@ -75,6 +79,8 @@ bool link_withdraw(HostLink *link, const void *userdata);
  * logins_max logins by ssh run at a time; 0: eight for each processor.
  */
 int links_new(Loop *loop, sd_event *event, const LinkSettings *settings, uint64_t logins_max, Links **ret);
-/* What is used from now on; logins_max stays as it is. */
+/* The public key with which policyd logs in to hosts, made if there is none: pool-key.h. The caller frees it. */
+int links_read_key(Links *links, char **ret);
+/* What is used from now on; logins_max and the folder stay as they are. */
 void links_set(Links *links, const LinkSettings *settings);
 Links *links_free(Links *links); /* after all of its links */

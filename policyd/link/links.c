@@ -3,6 +3,7 @@
  */
 
 #include "policyd/link/link.h"
+#include "policyd/link/pool-key.h"
 
 typedef struct BusLinks {
         Links links;
@@ -17,11 +18,19 @@ static int make(Links *links, const char *address, const LinkOwner *owner, void 
         return link_new(l->loop, l->event, address, &l->settings, owner, userdata, ret);
 }
 
+int links_read_key(Links *links, char **ret) {
+        BusLinks *l = CONTAINER_OF(links, BusLinks, links);
+
+        return l->settings.ssh_folder ? pool_key_read(l->settings.ssh_folder, ret) : -EOPNOTSUPP;
+}
+
 static const Links over_bus = {
         .check_address = link_check_address,
+        .read_key = links_read_key,
         .make = make,
         .free = link_free,
         .start = link_start,
+        .set_fingerprint = link_set_fingerprint,
         .claim = link_claim,
         .dial_now = link_dial_now,
         .reset = link_reset,
@@ -51,9 +60,11 @@ int links_new(Loop *loop, sd_event *event, const LinkSettings *settings, uint64_
 void links_set(Links *links, const LinkSettings *settings) {
         BusLinks *l = CONTAINER_OF(links, BusLinks, links);
         Logins *logins = l->settings.logins;
+        const char *ssh_folder = l->settings.ssh_folder;
 
         l->settings = *settings;
         l->settings.logins = logins;
+        l->settings.ssh_folder = ssh_folder;
 }
 
 Links *links_free(Links *links) {

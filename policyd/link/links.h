@@ -68,10 +68,12 @@ typedef struct Links Links;
 /* Each function is explained at that of the same name in link.h. */
 struct Links {
         ErrorCode (*check_address)(const char *address, char **ret_message);
+        int (*read_key)(Links *links, char **ret);
         /* It does not dial before start(). */
         int (*make)(Links *links, const char *address, const LinkOwner *owner, void *userdata, HostLink **ret);
         HostLink *(*free)(HostLink *link);
         int (*start)(HostLink *link);
+        int (*set_fingerprint)(HostLink *link, const char *fingerprint);
         int (*claim)(HostLink *link, const LinkClaim *claim);
         void (*dial_now)(HostLink *link);
         void (*reset)(HostLink *link, const char *reason);

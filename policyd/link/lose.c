@@ -23,6 +23,8 @@ HostLink *link_unref(HostLink *link) {
                 return NULL;
         link_address_done(&link->address);
         free(link->cannot_dial);
+        free(link->fingerprint);
+        free(link->key_file);
         sd_event_unref(link->event);
         free(link);
         return NULL;
@@ -72,6 +74,7 @@ void link_close(HostLink *link) {
         close_bus(link);
         login_leave(&link->login);
         link->ssh = ssh_close(link->ssh);
+        link->search = host_key_search_free(link->search);
 }
 
 /* Doubles up to the maximum. A random quarter is added, so that many links do not connect at the same moment.
@@ -95,6 +98,8 @@ int link_arm_retry(HostLink *link, uint64_t usec) {
 static char *explain(HostLink *link, const char *seen) {
         LinkFailure f = {
                 .address = &link->address,
+                .fingerprint = link->fingerprint,
+                .key_file = link->key_file,
                 .words = link->ssh ? ssh_words(link->ssh) : "",
                 .noise = link->noise,
                 .status = -1,
@@ -108,6 +113,7 @@ static char *explain(HostLink *link, const char *seen) {
                 wire_noise(link->wire, link->noise);
         if (link->ssh)
                 (void) ssh_has_ended(link->ssh, &f.status, &f.signal);
+        link->doubts_key = link->key_file && strstr(f.words, "Host key verification failed");
         return link_failure_sentence(&f);
 }
 

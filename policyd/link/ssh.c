@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -83,8 +84,8 @@ static int on_ended(sd_event_source *source, const siginfo_t *info, void *userda
 
 static int spawn_ssh(
         const SshSettings *settings, const LinkAddress *address, int socket_fd, int stderr_fd, pid_t *ret) {
-        const char *argv[20];
-        char patience[64];
+        char patience[64], known[PATH_MAX + 64], identity[PATH_MAX + 64];
+        const char *argv[24];
         size_t n = 0;
 
         snprintf(patience, sizeof(patience), "-oConnectTimeout=%" PRIu64,
@@ -97,6 +98,15 @@ static int spawn_ssh(
         argv[n++] = patience;
         argv[n++] = "-oClearAllForwardings=yes";
         argv[n++] = "-T";
+        if (settings->known_hosts) {
+                snprintf(known, sizeof(known), "-oUserKnownHostsFile=%s", settings->known_hosts);
+                argv[n++] = known;
+                argv[n++] = "-oGlobalKnownHostsFile=none";
+        }
+        if (settings->identity) {
+                snprintf(identity, sizeof(identity), "-oIdentityFile=%s", settings->identity);
+                argv[n++] = identity;
+        }
         if (address->port) {
                 argv[n++] = "-p";
                 argv[n++] = address->port;

@@ -17,6 +17,8 @@ typedef struct Ssh Ssh;
 
 typedef struct SshSettings {
         const char *program;
+        const char *known_hosts; /* the only file whose keys count; NULL: ssh's own */
+        const char *identity;    /* the key to log in with; NULL: ssh's own */
         uint64_t answer_usec; /* how long the host may take to answer at all; whole seconds of it count */
         void (*ended)(void *userdata); /* from the loop, once; ssh_close() ends it */
         void *userdata;

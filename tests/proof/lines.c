@@ -540,6 +540,11 @@ static int line_start(HostLink *line) {
         return 0;
 }
 
+/* Addresses here are no logins, so there is never one. */
+static int set_fingerprint(HostLink *line, const char *fingerprint) {
+        return 0;
+}
+
 static void dial_now(HostLink *line) {
         line->retry_delay = 0;
         if (line->state == LINE_RETRYING)
@@ -582,6 +587,7 @@ const Links line_links = {
         .free = line_free,
         .start = line_start,
         .claim = line_claim,
+        .set_fingerprint = set_fingerprint,
         .dial_now = dial_now,
         .reset = line_lose,
         .start_vm = start_vm,

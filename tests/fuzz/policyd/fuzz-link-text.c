@@ -6,6 +6,7 @@
 
 #include "common/base/text.h"
 #include "policyd/link/failure.h"
+#include "policyd/link/key-lines.h"
 #include "tests/fuzz/fuzz.h"
 
 static void check_sentence(char *sentence) {
@@ -30,6 +31,14 @@ static void explain(const LinkAddress *address, const char *noise, const char *w
         check_sentence(link_denied_sentence(address));
 }
 
+/* The second line as the fingerprint, the rest as what ssh-keyscan and ssh-keygen printed. */
+static void choose_key(const char *fingerprint, const char *lines) {
+        _cleanup_free_ char *key = NULL, *other = NULL;
+
+        if (host_key_choose(lines, lines, fingerprint, &key, &other) < 0 || (key && strchr(key, '\n')))
+                abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ char *copy = strndup((const char *) data, size), *message = NULL;
         _cleanup_link_address_ LinkAddress address = {};
@@ -40,6 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 return 0;
         text = strsep(&rest, "\n");
         noise = strsep(&rest, "\n");
+        choose_key(strempty(noise), strempty(rest));
         r = link_address_parse(text, &address, &message);
         if (r < 0) {
                 if (r == -EINVAL && isempty(message))

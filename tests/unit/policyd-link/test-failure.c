@@ -25,14 +25,14 @@ static const struct {
         int status;
         const char *expected[3];
 } cases[] = {
-        {changed_key, "", 255, {"not the one that known_hosts holds", "ssh-keygen -f", "-R beta`"}},
-        {"Host key verification failed.\n", "", 255, {"is not known: store it", "ssh-keyscan beta >>"}},
+        {changed_key, "", 255, {"not the one that known_hosts holds", "ssh-keygen -lf", "fingerprint="}},
+        {"Host key verification failed.\n", "", 255, {"is not known. `ssh-keygen -lf", "host-param-set uuid=HOST fingerprint="}},
         {"No ED25519 host key is known for beta and you have requested strict checking.\nHost key "
          "verification "
          "failed.\n",
-                "", 255, {"is not known: store it"}},
+                "", 255, {"is not known. "}},
         {"xenvgpu@beta: Permission denied (publickey,password).\n", "", 255,
-                {"does not accept policyd's key for user xenvgpu", "UsePAM yes", "ssh -v xenvgpu@beta`"}},
+                {"does not accept policyd's key for user xenvgpu", "`xenvgpu pool-key` prints", "ssh -v xenvgpu@beta`"}},
         {"bash: line 1: systemd-stdio-bridge: command not found\n", "", 127, {"is not found on beta"}},
         {"sh: 1: systemd-stdio-bridge: not found\n", "", 127, {"is not found on beta"}},
         {"Welcome to beta\n", "", 127, {"is not found on beta"}},
@@ -104,8 +104,7 @@ static void test_user_and_port_stand_in_the_commands(void **state) {
                 .dropped = true};
         _cleanup_free_ char *changed = link_failure_sentence(&f), *denied = NULL, *refused = NULL;
 
-        assert_non_null(strstr(changed, "-R '[10.1.2.3]:2222'`"));
-        assert_non_null(strstr(changed, "ssh-keyscan -p 2222 10.1.2.3 >>"));
+        assert_non_null(strstr(changed, "host key of 10.1.2.3 is not the one"));
         f.words = "admin@10.1.2.3: Permission denied (publickey).\n";
         denied = link_failure_sentence(&f);
         assert_non_null(strstr(denied, "for user admin:"));
@@ -113,6 +112,26 @@ static void test_user_and_port_stand_in_the_commands(void **state) {
         f.words = "ssh: connect to host 10.1.2.3 port 2222: Connection refused\n";
         refused = link_failure_sentence(&f);
         assert_non_null(strstr(refused, "on port 2222:"));
+}
+
+static void test_a_fingerprint_that_was_given_decides(void **state) {
+        LinkFailure f = {.address = &usual,
+                .fingerprint = "SHA256:abc",
+                .key_file = "/keys/beta_22",
+                .words = changed_key,
+                .noise = "",
+                .status = 255,
+                .signal = -1,
+                .dropped = true};
+        _cleanup_free_ char *refused = link_failure_sentence(&f), *denied = NULL,
+                            *other = link_other_key_sentence(&usual, "SHA256:abc", "SHA256:def");
+
+        assert_non_null(strstr(refused, "beta does not have the fingerprint SHA256:abc"));
+        assert_non_null(strstr(other, "beta does not have the fingerprint SHA256:abc"));
+        assert_non_null(strstr(other, "It has SHA256:def now."));
+        f.words = "xenvgpu@beta: Permission denied (publickey).\n";
+        denied = link_failure_sentence(&f);
+        assert_non_null(strstr(denied, "ssh -v -oUserKnownHostsFile=/keys/beta_22 xenvgpu@beta`"));
 }
 
 /* ssh still runs, or the link ended it: its status explains nothing. */
@@ -138,6 +157,7 @@ static void test_what_the_link_saw_stays_where_nothing_explains_more(void **stat
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_fingerprint_that_was_given_decides),
                 cmocka_unit_test(test_each_known_failure_has_its_remedy),
                 cmocka_unit_test(test_user_and_port_stand_in_the_commands),
                 cmocka_unit_test(test_what_the_link_saw_stays_where_nothing_explains_more),

@@ -1,0 +1,74 @@
+/*
+ * What ssh-keyscan and ssh-keygen print of a host's keys
+ */
+
+#include "policyd/link/key-lines.h"
+
+/* The n-th line that is no comment; false when there are fewer. */
+static bool nth_line(const char *text, size_t n, const char **ret, size_t *ret_length) {
+        for (const char *p = text; *p;) {
+                size_t length = strcspn(p, "\n");
+
+                if (length > 0 && *p != '#' && n-- == 0) {
+                        *ret = p;
+                        *ret_length = length;
+                        return true;
+                }
+                p += length + (p[length] == '\n');
+        }
+        return false;
+}
+
+/* The word after the first blank. */
+static bool second_word(const char *line, size_t length, const char **ret, size_t *ret_length) {
+        const char *blank = memchr(line, ' ', length), *end;
+
+        if (!blank)
+                return false;
+        *ret = blank + 1;
+        length -= (size_t) (blank + 1 - line);
+        end = memchr(*ret, ' ', length);
+        *ret_length = end ? (size_t) (end - *ret) : length;
+        return true;
+}
+
+/* The number of the key that has the fingerprint, or -1; and the last other one. */
+static int find_print(const char *prints, const char *fingerprint, ssize_t *ret, char **ret_other) {
+        const char *line, *word;
+        size_t length, n;
+
+        *ret = -1;
+        for (size_t i = 0; nth_line(prints, i, &line, &length); i++) {
+                if (!second_word(line, length, &word, &n))
+                        continue;
+                if (n == strlen(fingerprint) && memcmp(word, fingerprint, n) == 0) {
+                        *ret = (ssize_t) i;
+                        return 0;
+                }
+                free(*ret_other);
+                *ret_other = strndup(word, n);
+                if (!*ret_other)
+                        return -ENOMEM;
+        }
+        return 0;
+}
+
+int host_key_choose(const char *keys, const char *prints, const char *fingerprint, char **ret_key, char **ret_other) {
+        _cleanup_free_ char *other = NULL, *key = NULL;
+        const char *line, *blank;
+        size_t length;
+        ssize_t i;
+        int r;
+
+        r = find_print(prints, fingerprint, &i, &other);
+        if (r < 0)
+                return r;
+        if (i >= 0 && nth_line(keys, (size_t) i, &line, &length) && (blank = memchr(line, ' ', length))) {
+                key = strndup(blank + 1, length - (size_t) (blank + 1 - line));
+                if (!key)
+                        return -ENOMEM;
+        }
+        *ret_key = take_ptr(key);
+        *ret_other = take_ptr(other);
+        return 0;
+}
