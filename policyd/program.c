@@ -11,12 +11,16 @@
 #include "common/lmdb/table.h"
 
 static int load(Program *p, sd_event *event, const PolicydSettings *settings, const char *state_dir,
-        PolicyOptions *options, const LinkSettings *links) {
+        PolicyOptions *options, LinkSettings *links) {
         int r;
 
         r = mkdir_parents(state_dir, 0700);
         if (r < 0)
                 return log_errno(r, "Failed to create %s", state_dir);
+        p->ssh_folder = path_join(state_dir, ".ssh");
+        if (!p->ssh_folder)
+                return log_errno(-ENOMEM, "Failed to begin");
+        links->ssh_folder = p->ssh_folder;
         r = event_loop_new(event, &p->loop);
         r = r ?: links_new(p->loop, event, links, settings->logins_max, &p->links);
         if (r < 0)
@@ -84,5 +88,6 @@ void program_done(Program *p) {
         policy_free(p->policy);
         bus_free(p->bus);
         links_free(p->links);
+        free(p->ssh_folder);
         event_loop_free(p->loop);
 }

@@ -9,6 +9,7 @@
 typedef struct Program {
         Loop *loop;
         Links *links;
+        char *ssh_folder; /* in the state folder, which is the home of policyd's user */
         DbSource database;
         Bus *bus;
         Policy *policy;

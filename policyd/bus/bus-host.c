@@ -12,6 +12,8 @@ DEFINE_METHOD(method_declare_dead, Host, hosts_declare_dead(p, o, &refusal))
 
 DEFINE_METHOD_OF_TEXT(method_set_name_description, Host, "name_description", TEXT_LINES,
         hosts_set_description(p, o, text, &refusal))
+DEFINE_METHOD_OF_TEXT(method_set_fingerprint, Host, "fingerprint", TEXT_LINE,
+        hosts_set_fingerprint(p, o, text, &refusal))
 DEFINE_METHOD_OF_TEXT(method_set_name_label, Host, "name_label", TEXT_LINE, hosts_set_name_label(p, o, text, &refusal))
 
 DEFINE_BUS_CLASS(host, HOST, NULL,
@@ -22,5 +24,6 @@ DEFINE_BUS_CLASS(host, HOST, NULL,
         METHOD("DeclareDead", NOTHING, NOTHING, method_declare_dead),
         METHOD("SetNameDescription", ("s", name_description), NOTHING, method_set_name_description),
         METHODS_OF_MAP("OtherConfig"),
+        METHOD("SetFingerprint", ("s", fingerprint), NOTHING, method_set_fingerprint),
         METHOD("SetNameLabel", ("s", name_label), NOTHING, method_set_name_label),
         METHODS_OF_SET("Tags"))

@@ -25,10 +25,10 @@ static int method_add_host(sd_bus_message *m, void *userdata, sd_bus_error *erro
                 r = bus_text(m, "address", TEXT_LINE, &address, error);
         if (r < 0)
                 return r;
-        r = call_begin(&c, OPTION_IDEMPOTENCY_KEY, "%s\n%s", name, address);
+        r = call_begin(&c, OPTION_IDEMPOTENCY_KEY | OPTION_FINGERPRINT, "%s\n%s", name, address);
         if (r != 0)
                 return r;
-        r = hosts_add(c.bus->policy, name, address, &host, &c.refusal);
+        r = hosts_add(c.bus->policy, name, address, strempty(c.options.fingerprint), &host, &c.refusal);
         return call_finish(&c, r, (Object *) host);
 }
 
@@ -407,6 +407,23 @@ static int method_metrics(sd_bus_message *m, void *userdata, sd_bus_error *error
         return bus_reply_text(bus, m, r, text, error);
 }
 
+/* Runs in a worker: making the key takes a moment, once in the life of a pool. */
+static int method_pool_key(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Bus *bus = userdata;
+        char *key = NULL;
+        int r;
+
+        r = policy_read_key(bus->policy, &key);
+        if (r == -EEXIST)
+                return bus_error_set(error, ERROR_STORAGE_FAILED,
+                        "policyd's key id_ed25519 is there, and id_ed25519.pub is not: `runuser -u xenvgpu -- sh -c 'cd "
+                        "/var/lib/xenvgpu-policyd/.ssh && ssh-keygen -y -f id_ed25519 >id_ed25519.pub'` on the master.");
+        if (r < 0 && r != -ENOMEM)
+                return bus_error_set(error, ERROR_STORAGE_FAILED, "policyd's key for ssh could not be made or read: %s.%s",
+                        strerror(-r), r == -ENOENT ? " ssh-keygen is in the package openssh-client." : "");
+        return bus_reply_text(bus, m, r, key, error);
+}
+
 static int method_check_host_failure(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *bus = userdata;
         char *json = NULL;
@@ -508,6 +525,7 @@ static const sd_bus_vtable manager_vtable[] = {
         METHOD("Metrics", ("s", format), ("s", text), method_metrics),
         METHOD("CheckHostFailure", ("o", host), ("s", json), method_check_host_failure),
         METHOD("RemoveRow", ("s", row, "a{sv}", options), NOTHING, method_remove_row),
+        METHOD("PoolKey", NOTHING, ("s", key), method_pool_key),
         METHOD("Backup", ("h", file, "a{sv}", options), ("t", bytes), method_backup),
         SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("o", job), 0),
         SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("o", job, "s", result), 0),
@@ -526,7 +544,7 @@ const BusClass bus_class_manager = {
         .vtable = manager_vtable,
         .methods = (const MethodRow[]){{"Find", METHOD_READS}, {"List", METHOD_TAKES_LONG},
                 {"ListOwners", METHOD_TAKES_LONG}, {"Capacity", METHOD_TAKES_LONG}, {"Check", METHOD_TAKES_LONG},
-                {"Metrics", METHOD_TAKES_LONG},
+                {"Metrics", METHOD_TAKES_LONG}, {"PoolKey", METHOD_TAKES_LONG},
                 {"CheckHostFailure", METHOD_TAKES_LONG}, {"RemoveRow", METHOD_READS_AND_CHANGES},
                 {"Backup", METHOD_READS}, /* a place would keep its descriptor open after the answer */
                 {}},

@@ -4,14 +4,98 @@
 
 #include "policyd/ctl/verbs.h"
 
+#include <ctype.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "common/base/text.h"
+#include "common/json/json-get.h"
+#include "protocol/names.h"
+
+/* Longer than policyd takes for the host's key and a login. */
+#define HOST_SECONDS 45
+
+static int follow_hosts(Ctl *ctl) {
+        _cleanup_client_error_ ClientError error = {};
+        int r;
+
+        r = client_subscribe(ctl->client,
+                "type='signal',sender='" POLICY_BUS_NAME "',interface='org.freedesktop.DBus.Properties',"
+                "member='PropertiesChanged',arg0='" POLICY_IFACE_HOST "'",
+                &error);
+        return r < 0 ? ctl_failed(r, &error) : 0;
+}
+
+static int say_not_online(const ViewObject *host, bool waits) {
+        _cleanup_free_ char *text = NULL;
+
+        text = text_printf("Host '%s' was added, and is not online%s: %s policyd goes on trying; host-list shows what comes of it.",
+                object_text(host, "NameLabel"), waits ? " yet" : "", object_text(host, "StateReason"));
+        return text ? ctl_say_error("org.xenvgpu.Error.HostOffline", text) : ctl_no_memory();
+}
+
+/* Until it is online, or why it is not is known: the first attempt has failed. */
+static int wait_for_host(Ctl *ctl, const char *path) {
+        time_t end = time(NULL) + HOST_SECONDS;
+
+        for (;;) {
+                _cleanup_client_signal_ ClientSignal signal = {};
+                const ViewObject *host;
+                int r;
+
+                view_forget(ctl->view, path);
+                host = view_get(ctl->view, path);
+                if (!host)
+                        return ctl_say_error("org.xenvgpu.Error.NoSuchObject", "The host is gone.");
+                if (streq(object_text(host, "State"), "online"))
+                        return EXIT_DONE;
+                if (streq(object_text(host, "State"), "offline") || time(NULL) >= end)
+                        return say_not_online(host, !streq(object_text(host, "State"), "offline"));
+                r = client_wait_signal(ctl->client, 1000, &signal);
+                if (r < 0 && r != -ETIMEDOUT)
+                        return ctl_failed(r, &(ClientError){});
+        }
+}
+
+/* With a fingerprint the caller means to have the host now, so the verb waits for it. */
+static int host_add(Ctl *ctl) {
+        bool waits = ctl_arg(ctl, "fingerprint") && !ctl->args.async;
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = waits ? follow_hosts(ctl) : 0;
+        r = r ?: verb_call_method(ctl, "AddHost");
+        if (r != 0 || !waits)
+                return r;
+        (void) fflush(stdout);
+        r = ctl_find_key(ctl, "name", "host", &path);
+        return r ?: wait_for_host(ctl, path);
+}
+
+/* What an administrator runs on each host, and nothing else, so that a script can send it there. A key that was made by hand may
+ * have any comment. */
+static int show_pool_key(FILE *out, const char *text, bool as_json) {
+        _cleanup_json_ struct json_object *key = as_json ? json_object_new_string(text) : NULL;
+
+        if (as_json)
+                return key ? print_spelled(out, key) : -ENOMEM;
+        fputs("xenvgpu-accept-master '", out);
+        for (const char *p = text; *p; p++)
+                fputc(isalnum((unsigned char) *p) || strchr("+/=@._:- ", *p) ? *p : '_', out);
+        fputs("'\n", out);
+        return 0;
+}
+
 static const Verb verbs[] = {
-        VERB_CALL("host-add", NULL, "AddHost", CREATED,
-                "Adds a host: address=system for the master itself, address=ssh:xenvgpu@HOST[:PORT] "
-                "elsewhere. "
-                "Prints its uuid. By ssh the host must know policyd's key (authorized_keys: restrict,command="
-                "\"systemd-stdio-bridge\") and policyd the host's (known_hosts), both in "
-                "/var/lib/xenvgpu-policyd/.ssh; man xenvgpu-policyd, HOSTS BY SSH, has each step.",
-                ARG_TEXT("name"), ARG_TEXT("address"), ARG_IDEMPOTENCY_KEY),
+        {.name = "host-add", .run = host_add, .answer = VERB_ANSWER_CREATED,
+                .summary = "Adds a host: address=system for the master itself, address=ssh:xenvgpu@HOST[:PORT] "
+                "elsewhere. Prints its uuid. A host by ssh must let policyd in (pool-key), and policyd must know the "
+                "host's key: give the fingerprint that xenvgpu-accept-master printed there; then the verb waits until "
+                "the host is online, or says why not. man xenvgpu-policyd, HOSTS BY SSH, has each step.",
+                .args = {ARG_TEXT("name"), ARG_TEXT("address"), ARG_OPTION("fingerprint", "fingerprint"), ARG_IDEMPOTENCY_KEY}},
+        VERB_SHOW("pool-key", NULL, "PoolKey", show_pool_key,
+                "Prints the line to run on each host, as root, so that it lets policyd in: policyd's key for ssh, for "
+                "xenvgpu-accept-master, which xenvgpu-hostd brings. The first time the key is made."),
         VERB_CALL("host-remove", "host", "Remove", NONE, "Takes a host that runs no VM out of the pool."),
         VERB_CALL("host-forget", "host", "Remove", NONE, "The same in xe's words."),
         VERB_CALL("host-enable", "host", "Enable", NONE,

@@ -113,6 +113,7 @@ VmPlacement placement_from_string(const char *text); /* dashes or underscores, a
 struct Host {
         Object object;
         char *name_label, *address; /* address: what policyd dials */
+        char *fingerprint; /* of its key for ssh; empty: known_hosts decides */
         char *name_description, *other_config, **tags; /* the last two NULL: empty, as in all classes; other_config is JSON text */
         HostState state;            /* not stored: connecting at start */
         char *state_reason;         /* "" when online */

@@ -70,6 +70,8 @@ int policy_remove_row(Policy *p, const char *name, Refusal *refusal);
 int policy_flush(Policy *p);
 
 /* What the pool is and what was counted, for Prometheus; the caller frees. */
+/* policyd's public key for ssh, made if there is none; for a process that may wait. -EEXIST: there is a private one alone. */
+int policy_read_key(Policy *p, char **ret);
 int policy_metrics(Policy *p, bool openmetrics, char **ret_text);
 void policy_count_refusal(Policy *p, ErrorCode code);
 
@@ -100,7 +102,7 @@ int policy_write_backup(Policy *p, uint64_t now, int fd, void (*progress)(void),
 void policy_backup_ended(Policy *p);
 
 /* Manager */
-int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refusal *refusal);
+int hosts_add(Policy *p, const char *name, const char *address, const char *fingerprint, Host **ret, Refusal *refusal);
 int groups_create(
         Policy *p, const char *name_label, const char *name_description, GpuGroup **ret, Refusal *refusal);
 int vms_create(Policy *p, const char *record, Vm **ret, Refusal *refusal);
@@ -130,6 +132,8 @@ int hosts_remove(Policy *p, Host *h, Refusal *refusal);
 int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal);
 int hosts_set_description(Policy *p, Host *h, const char *description, Refusal *refusal);
 int hosts_set_name_label(Policy *p, Host *h, const char *name, Refusal *refusal); /* affinities follow */
+/* The host is dialled anew, if it is another. "" gives it up. */
+int hosts_set_fingerprint(Policy *p, Host *h, const char *fingerprint, Refusal *refusal);
 int hosts_reconnect(Policy *p, Host *h, Refusal *refusal); /* where it is not connected: dials now */
 int hosts_declare_dead(
         Policy *p, Host *h, Refusal *refusal); /* releases every booking there; refused while it is online */

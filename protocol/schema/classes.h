@@ -73,7 +73,8 @@
         P(x, TAGS, "Tags", "as", CHANGES, TEXTS, tags, SET("tags"), "tags", STRINGS)                                   \
         P(x, UNHEARD, "Unheard", "b", CHANGES, BOOL, unheard, OPT("unheard"), "unheard", VALUE)                        \
         P(x, MEMORY_COMPUTED, "MemoryFreeComputed", "t", CHANGES, NUMBER_OF(memory_computed), object, NONE,            \
-                "memory-free-computed", VALUE)
+                "memory-free-computed", VALUE)                                                                         \
+        P(x, FINGERPRINT, "Fingerprint", "s", CHANGES, TEXT, fingerprint, OPT("fingerprint"), "fingerprint", VALUE)
 
 #define PGPU_SCHEMA(P, R, x)                                                                                          \
         P(x, HOST, "Host", "o", CONST, REF(HOST), host, ROW("host"), "host-uuid", REF)                                \

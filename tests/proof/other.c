@@ -44,7 +44,7 @@ static void add_hosts(World *w) {
                 Host *h;
 
                 (void) snprintf(address, sizeof(address), "unix:path=/h%u", i);
-                (void) hosts_add(w->other, w->machines[i].name, address, &h, &refusal);
+                (void) hosts_add(w->other, w->machines[i].name, address, "", &h, &refusal);
                 refusal_done(&refusal);
         }
 }

@@ -32,7 +32,7 @@ static void play_add(Script *s, char *const *words, unsigned n) {
                 return;
         (void) snprintf(address, sizeof(address), "unix:path=/h%u", script_machine(s, words[0])->number);
         SAY(s, "add-host host=%s", words[0]);
-        came_of(s->world, hosts_add(s->world->policy, n > 1 ? words[1] : words[0], address, &h, &refusal), &refusal);
+        came_of(s->world, hosts_add(s->world->policy, n > 1 ? words[1] : words[0], address, "", &h, &refusal), &refusal);
 }
 
 static void add_vgpu(Script *s, Vm *v, const char *type) {

@@ -42,8 +42,8 @@ static uint64_t start_and_stop(uint64_t seed) {
         Job *job;
         Vm *vm;
 
-        assert_int_equal(hosts_add(w->policy, "h0", "unix:path=/h0", &host, &refusal), 0);
-        assert_int_equal(hosts_add(w->policy, "h1", "unix:path=/h1", &host, &refusal), 0);
+        assert_int_equal(hosts_add(w->policy, "h0", "unix:path=/h0", "", &host, &refusal), 0);
+        assert_int_equal(hosts_add(w->policy, "h1", "unix:path=/h1", "", &host, &refusal), 0);
         world_run(w, 5 * SECOND);
         assert_int_equal(host->state, HOST_ONLINE);
 

@@ -38,7 +38,7 @@
 
 /* Manager */
 
-PERFORM_MAKING(add_host, Object, Host, hosts_add(p, text, other, &made, refusal))
+PERFORM_MAKING(add_host, Object, Host, hosts_add(p, text, other, "", &made, refusal))
 PERFORM_MAKING(create_group, Object, GpuGroup, groups_create(p, text, other, &made, refusal))
 PERFORM_MAKING(create_vm, Object, Vm, vms_create(p, text, &made, refusal))
 PERFORM_MAKING(import_vm, Object, Vm, vms_import(p, text, &made, refusal))
@@ -92,6 +92,7 @@ PERFORM(enable_host, Host,
                 promise_add(&c->says, "Health", UUID_TEXT(&g->object.id), promise_text("true", v));
         return hosts_set_enabled(p, o, true, refusal);)
 PERFORM(disable_host, Host, return hosts_set_enabled(p, o, false, refusal);)
+PERFORM(set_fingerprint, Host, return hosts_set_fingerprint(p, o, text, refusal);)
 
 /* VMs with an affinity to the host's name are set too. */
 PERFORM(name_host, Host,
@@ -263,6 +264,11 @@ static void choose_address(Work *work, Arguments *a) {
         set_text(a, 1, address);
 }
 
+/* The hosts are not reached by ssh, so that all but none is refused. */
+static void choose_fingerprint(Work *work, Arguments *a) {
+        set_text(a, 0, chance(&work->world->dice, 500) ? "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" : "");
+}
+
 static void choose_device(Work *work, Arguments *a) {
         char device[16] = "";
 
@@ -358,6 +364,7 @@ const Method work_methods[] = {
         MANAGER("RemoveRow", 3, "x", .perform = remove_row, .choose = choose_row, .flags = METHOD_READS),
         MANAGER("Check", 1, "", .perform = check, .flags = METHOD_READS),
         MANAGER("CheckHostFailure", 1, "h", .perform = check_failure, .flags = METHOD_READS),
+        MANAGER("PoolKey", 0, "", .perform = NULL, .elsewhere = "scenario-ssh-set-up"),
         MANAGER("Backup", 0, "", .perform = NULL, .elsewhere = "scenario-backup"),
         OF(HOST, "Remove", 1, "h", .perform = remove_host),
         OF(HOST, "Enable", 2, "h", .perform = enable_host),
@@ -368,6 +375,7 @@ const Method work_methods[] = {
         OF(HOST, "ChangeOtherConfig", 1, "hnd", .perform = change_other_config, .choose = choose_number),
         OF(HOST, "SetTags", 1, "hn", .perform = set_tags, .choose = choose_number),
         OF(HOST, "ChangeTags", 1, "hn", .perform = change_tags, .choose = choose_number),
+        OF(HOST, "SetFingerprint", 1, "h", .perform = set_fingerprint, .choose = choose_fingerprint),
         OF(HOST, "SetNameLabel", 1, "hn", .perform = name_host),
         OF(HOST, "DeclareDead", 6, "h", .perform = declare_dead, .choose = choose_dead),
         OF(PGPU, "SetGPUGroup", 1, "pG", .perform = set_group),

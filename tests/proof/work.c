@@ -524,7 +524,7 @@ void work_begin(World *w) {
 
                 (void) snprintf(address, sizeof(address), "unix:path=/h%u", i);
                 history_add(&w->history, "client call=%" PRIu64 " Manager.AddHost host=%s", ++w->calls, w->machines[i].name);
-                came_of(w, hosts_add(w->policy, w->machines[i].name, address, &h, &refusal), &refusal);
+                came_of(w, hosts_add(w->policy, w->machines[i].name, address, "", &h, &refusal), &refusal);
         }
 }
 

@@ -26,6 +26,7 @@ static const struct {
         {"extra_args", OPTION_EXTRA_ARGS, "s", offsetof(Options, extra_args)},
         {"vgpus_max", OPTION_VGPUS_MAX, "t", offsetof(Options, vgpus_max)},
         {"placement", OPTION_PLACEMENT, "s", offsetof(Options, placement)},
+        {"fingerprint", OPTION_FINGERPRINT, "s", offsetof(Options, fingerprint)},
         {"size_max", OPTION_SIZE_MAX, "t", offsetof(Options, size_max)},
 };
 

@@ -20,12 +20,13 @@ enum {
         OPTION_SIZE_MAX = 1 << 8,
         OPTION_PLACEMENT = 1 << 9,
         OPTION_FORCE = 1 << 10,
+        OPTION_FINGERPRINT = 1 << 11,
 };
 
 typedef struct Options {
         unsigned present;
         const char *idempotency_key, *device, *reservation, *owner, *name_description,
-                *extra_args, *placement; /* NULL when absent; they belong to the message */
+                *extra_args, *placement, *fingerprint; /* NULL when absent; they belong to the message */
         int dry_run, force;
         uint64_t vgpus_max, size_max; /* of what is present */
 } Options;

@@ -55,6 +55,7 @@ static const Field host_fields[] = {
         COLUMN(host, STATE_REASON),
         SET_COLUMN(host, ENABLED, 'b', "Enable Disable"),
         COLUMN(host, ADDRESS),
+        SET(host, FINGERPRINT, 's', "SetFingerprint"),
         RO(host, HOST_UUID),
         RO(host, HOSTNAME),
         RO(host, BOOT_ID),

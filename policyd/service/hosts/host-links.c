@@ -200,6 +200,7 @@ static int peer_new(Hosts *hs, Host *h, Peer **ret) {
         peer->hosts = hs;
         peer->host = h->object.id;
         r = hs->links->make(hs->links, h->address, &link_owner, peer, &peer->link);
+        r = r ?: hs->links->set_fingerprint(peer->link, h->fingerprint);
         r = r ?: hashmap_put(hs->peers, &peer->host, peer);
         r = r ?: hs->links->start(peer->link);
         if (r < 0) {

@@ -49,7 +49,25 @@ static int check_new_host(Policy *p, const char *name, const char *address, Refu
         return r ?: check_limit(&p->batch, CLASS_HOST, 1, refusal);
 }
 
-int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refusal *refusal) {
+/* As ssh-keygen prints it: 32 bytes in base64, without padding. */
+static int check_fingerprint(const char *address, const char *fingerprint, Refusal *refusal) {
+        static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        const char *value = startswith(fingerprint, "SHA256:");
+
+        if (isempty(fingerprint))
+                return 0;
+        if (!startswith(address, "ssh:"))
+                return refuse(refusal, ERROR_INVALID_RECORD,
+                        "The address %s has no host key, so it takes no fingerprint; only ssh: has.", address);
+        if (!value || strlen(value) != 43 || strspn(value, digits) != 43)
+                return refuse(refusal, ERROR_INVALID_RECORD,
+                        "The fingerprint \"%s\" is not SHA256: and 43 characters, as `ssh-keygen -lf "
+                        "/etc/ssh/ssh_host_ed25519_key.pub` prints it on the host.",
+                        TEXT_SHORT(fingerprint, 80));
+        return 0;
+}
+
+int hosts_add(Policy *p, const char *name, const char *address, const char *fingerprint, Host **ret, Refusal *refusal) {
         Uuid id;
         Host *h;
         int r;
@@ -57,8 +75,10 @@ int hosts_add(Policy *p, const char *name, const char *address, Host **ret, Refu
         if (isempty(address))
                 address = "system";
         r = check_new_host(p, name, address, refusal);
+        r = r ?: check_fingerprint(address, fingerprint, refusal);
         r = r ?: batch_new_uuid(&p->batch, &id);
         r = r ?: pool_add_host(p->batch.pool, &id, 0, name, address, &h);
+        r = r ?: MIN_OF(text_set(&h->fingerprint, fingerprint), 0);
         if (r != 0)
                 return decided(r);
         pool_set_host_enabled(p->batch.pool, h, true);
@@ -155,6 +175,24 @@ int hosts_set_name_label(Policy *p, Host *h, const char *name, Refusal *refusal)
         r = pool_set_host_name_label(p->batch.pool, h, name);
         r = r < 0 ? r : rename_affinities(p, old, name);
         r = r < 0 ? r : problems_update(&p->hosts);
+        return batch_poison(&p->batch, MIN_OF(r, 0));
+}
+
+int policy_read_key(Policy *p, char **ret) {
+        return p->hosts.links->read_key(p->hosts.links, ret);
+}
+
+int hosts_set_fingerprint(Policy *p, Host *h, const char *fingerprint, Refusal *refusal) {
+        const TextChange change = {&h->fingerprint, fingerprint, HOST_FINGERPRINT};
+        Peer *peer = peer_of(&p->hosts, h);
+        int r;
+
+        r = check_fingerprint(h->address, fingerprint, refusal);
+        if (r != 0 || streq(h->fingerprint, fingerprint))
+                return decided(r);
+        r = object_set_texts(&p->batch, &h->object, &change, 1);
+        if (r >= 0 && peer)
+                r = p->hosts.links->set_fingerprint(peer->link, fingerprint);
         return batch_poison(&p->batch, MIN_OF(r, 0));
 }
 

@@ -261,7 +261,7 @@ static void furnish(Fuzz *f) {
         Job *job;
         Vm *vm;
 
-        demand(hosts_add(p, "h0", "unix:path=/h0", &host, &refusal) >= 0 && hosts_add(p, "h1", "unix:path=/h1", &host, &refusal) >= 0);
+        demand(hosts_add(p, "h0", "unix:path=/h0", "", &host, &refusal) >= 0 && hosts_add(p, "h1", "unix:path=/h1", "", &host, &refusal) >= 0);
         turn(f, 5 * SECOND);
         group = any(f, CLASS_GPU_GROUP, 0);
         type = any(f, CLASS_VGPU_TYPE, 0);

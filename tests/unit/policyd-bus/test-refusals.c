@@ -203,6 +203,7 @@ static void refuse_creations(Pool *p) {
         memset(long_text, 'x', sizeof(long_text) - 1);
         long_text[sizeof(long_text) - 1] = '\0';
         MANAGER_REFUSED(p, "InvalidRecord", "AddHost", "ssa{sv}", "", "unix:path=/nowhere", 0);
+        MANAGER_REFUSED(p, "InvalidRecord", "AddHost", "ssa{sv}", "far", "ssh:xenvgpu@far", 1, "fingerprint", "s", "SHA256:x");
         MANAGER_REFUSED(p, "InvalidAddress", "AddHost", "ssa{sv}", "far", "tcp:host=far,port=1", 0);
         MANAGER_REFUSED(p, "AlreadyExists", "AddHost", "ssa{sv}", "alpha", "unix:path=/nowhere", 0);
         MANAGER_REFUSED(p, "HostAlreadyInPool", "AddHost", "ssa{sv}", "far", p->w->host_bus.address, 0);
@@ -364,6 +365,7 @@ static void refuse_changes(Pool *p) {
         VM_REFUSED(p, "InvalidRecord", p->idle, "SetConfig", "s", "{}");
         VM_REFUSED(p, "VMBadPowerState", p->busy, "SetConfig", "s", HVM);
         REFUSED(p, "InvalidRecord", p->host, POLICY_IFACE_HOST, "SetNameLabel", "s", "");
+        REFUSED(p, "InvalidRecord", p->host, POLICY_IFACE_HOST, "SetFingerprint", "s", "SHA256:x");
         VM_REFUSED(p, "InvalidRecord", p->idle, "SetNameLabel", "s", "");
         VM_REFUSED(p, "InvalidRecord", p->idle, "SetAffinity", "s", "a\nb");
         VM_REFUSED(p, "InvalidRecord", p->idle, "SetOwner", "s", "*");
@@ -432,6 +434,7 @@ static const char *const exceptions[] = {
         "Manager.Reserve LimitReached",
         "Manager.CreateQuota LimitReached",
         "Manager.CreateVMGroup LimitReached", /* test_limits */
+        "Manager.PoolKey StorageFailed", /* scenario-ssh-set-up */
         "VM.SetPlatform LimitReached",
         "VM.SetOtherConfig LimitReached",
         "VM.SetTags LimitReached",

@@ -169,7 +169,7 @@ static void a_bad_address_is_refused(void **state) {
         Host *h;
 
         world_start(w);
-        assert_int_equal(hosts_add(w->policy, "x", "tcp:host=somewhere", &h, &refusal), 0);
+        assert_int_equal(hosts_add(w->policy, "x", "tcp:host=somewhere", "", &h, &refusal), 0);
         assert_int_equal(refusal.code, ERROR_INVALID_ADDRESS);
 }
 
@@ -467,7 +467,7 @@ static void a_removed_host_is_released_first(void **state) {
         other = fake_host_add("beta");
         assert_int_equal(hosts_remove(w->policy, world_host(w, "alpha"), &refusal), 0);
         assert_int_equal(policy_flush(w->policy), 0);
-        assert_int_equal(hosts_add(w->policy, other->name, other->address, &added, &refusal), 0);
+        assert_int_equal(hosts_add(w->policy, other->name, other->address, "", &added, &refusal), 0);
         assert_int_equal(policy_flush(w->policy), 0);
         world_run(w);
         assert_string_equal(h->claimed_by, "");

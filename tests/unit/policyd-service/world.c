@@ -357,7 +357,7 @@ ErrorCode world_add_host(World *w, FakeHost *h) {
         Host *host;
         int r;
 
-        r = hosts_add(w->policy, h->name, h->address, &host, fresh(w));
+        r = hosts_add(w->policy, h->name, h->address, "", &host, fresh(w));
         code = outcome(w, r);
         world_run(w);
         return code;
