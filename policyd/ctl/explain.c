@@ -14,6 +14,7 @@
 
 #define LINE_WIDTH 80
 #define NAME_WIDTH_MAX 30 /* of a type: the numbers of its row stand beside it within a line */
+#define SUMMED_NAMES_MAX 120 /* bytes of the names of types that are summed up: about two lines */
 #define TYPE_ROWS_MAX 6   /* a group with more types has those alike summed up */
 
 static int parse_answer(const char *json, struct json_object **ret) {
@@ -122,9 +123,12 @@ static bool is_idle(struct json_object *type) {
         return true;
 }
 
+/* Of types without room the reason counts, and not how many there could be. */
 static bool is_alike(struct json_object *a, struct json_object *b) {
         static const char *const members[] = {"total", "free", "packed"};
 
+        if (answer_member(a, "reason") && answer_member(b, "reason") && answer_number(a, "packed") == answer_number(b, "packed"))
+                return streq(code_of(answer_member(a, "reason")), code_of(answer_member(b, "reason")));
         for (size_t i = 0; i < ARRAY_SIZE(members); i++)
                 if (!streq(answer_text(a, members[i]), answer_text(b, members[i])))
                         return false;
@@ -136,7 +140,7 @@ static void print_types_summed(FILE *out, struct json_object *types, int width) 
         for (size_t i = 0; i < answer_length(types); i++) {
                 struct json_object *t = answer_nth(types, i), *other;
                 _cleanup_strbuf_ StrBuf names = {};
-                size_t n = 0;
+                size_t n = 0, n_named = 0;
                 bool told = false;
 
                 for (size_t k = 0; is_idle(t) && k < answer_length(types); k++) {
@@ -144,17 +148,24 @@ static void print_types_summed(FILE *out, struct json_object *types, int width) 
                         if (!is_idle(other) || !is_alike(t, other))
                                 continue;
                         told |= k < i;
-                        strbuf_addf(&names, "%s%s", n++ > 0 ? ", " : "",
-                                type_name(types, answer_text(other, "identifier")));
+                        if (names.len < SUMMED_NAMES_MAX)
+                                strbuf_addf(&names, "%s%s", n_named++ > 0 ? ", " : "",
+                                        type_name(types, answer_text(other, "identifier")));
+                        n++;
                 }
+                if (n > n_named)
+                        strbuf_addf(&names, " and %zu more", n - n_named);
                 if (told)
                         continue;
                 if (n < 2) {
                         print_type_row(out, types, t, width);
                         continue;
                 }
-                fprintf(out, "    %zu types, of each %s in all, %s free, %s packed:\n", n, answer_text(t, "total"),
-                        answer_text(t, "free"), answer_text(t, "packed"));
+                if (answer_member(t, "reason"))
+                        fprintf(out, "    %zu types, of each none free, %s packed:\n", n, answer_text(t, "packed"));
+                else
+                        fprintf(out, "    %zu types, of each %s in all, %s free, %s packed:\n", n, answer_text(t, "total"),
+                                answer_text(t, "free"), answer_text(t, "packed"));
                 print_wrapped(out, 8, strempty(names.text));
                 if (answer_member(t, "reason"))
                         print_reason(out, answer_member(t, "reason"), "of the first, ");
@@ -196,7 +207,7 @@ static bool is_fragmented(struct json_object *types) {
         return false;
 }
 
-static void print_group(FILE *out, struct json_object *group) {
+static void print_group(FILE *out, struct json_object *group, bool every_type) {
         struct json_object *types = answer_member(group, "types");
         int width = (int) strlen("TYPE");
 
@@ -211,7 +222,7 @@ static void print_group(FILE *out, struct json_object *group) {
         }
         fprintf(out, "    %-*s %6s %6s %9s %8s %6s %6s\n", width, "TYPE", "TOTAL", "USED", "SCHEDULED",
                 "RESERVED", "FREE", "PACKED");
-        if (answer_length(types) > TYPE_ROWS_MAX)
+        if (answer_length(types) > TYPE_ROWS_MAX && !every_type)
                 print_types_summed(out, types, width);
         else
                 for_each_answer(t, types)
@@ -229,7 +240,7 @@ static void keep_group(struct json_object *groups, const char *uuid) {
                         json_object_array_del_idx(groups, i, 1);
 }
 
-int capacity_print(FILE *out, const char *json, const char *group, bool as_json) {
+int capacity_print(FILE *out, const char *json, const char *group, bool every_type, bool as_json) {
         _cleanup_json_ struct json_object *answer = NULL;
         struct json_object *groups;
         int r;
@@ -244,7 +255,7 @@ int capacity_print(FILE *out, const char *json, const char *group, bool as_json)
                 return print_spelled(out, answer) < 0 ? EXIT_REFUSED : EXIT_DONE;
 
         for_each_answer(g, groups)
-                print_group(out, g);
+                print_group(out, g, every_type);
         if (answer_length(groups) == 0)
                 fputs("The pool has no GPU groups.\n", out);
         return EXIT_DONE;

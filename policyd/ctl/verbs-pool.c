@@ -58,17 +58,19 @@ static int pool_map(Ctl *ctl) {
 static int capacity(Ctl *ctl) {
         _cleanup_json_ struct json_object *text = NULL;
         _cleanup_free_ char *group = NULL;
+        bool every_type = false;
         char uuid[37] = "";
-        int r = 0;
+        int r;
 
-        if (ctl_arg(ctl, "gpu-group-uuid"))
+        r = ctl_flag(ctl, "all-types", &every_type);
+        if (r == 0 && ctl_arg(ctl, "gpu-group-uuid"))
                 r = ctl_find_key(ctl, "gpu-group-uuid", "gpu-group", &group);
         if (r == 0)
                 r = ctl_call(ctl, POLICY_PATH, POLICY_IFACE_MANAGER, "Capacity", &text, "");
         if (r != 0)
                 return r;
         return capacity_print(stdout, strempty(json_object_get_string(text)),
-                group ? path_to_uuid(group, uuid) : NULL, ctl->args.json);
+                group ? path_to_uuid(group, uuid) : NULL, every_type, ctl->args.json);
 }
 
 /* Objects of a class; where a property is named, those where it is this value. */
@@ -232,8 +234,8 @@ static const Verb verbs[] = {
         { "pool-restore-database", "Looks at a backup as policyd would, and prints the steps that restore it: file-name=FILE dry-run=true.",
                 .run = verb_pool_restore, .needs_no_pool = true, .args = { ARG_KEY("file-name"), ARG_MAY("dry-run") } },
         VERB_OWN("pool-map", pool_map, "A picture of every card, PGPU and slot.", ARG_MAY("host-uuid"), ARG_MAY("width")),
-        VERB_OWN("capacity", capacity, "What each group can still take, by type, and why not more.",
-                ARG_MAY("gpu-group-uuid")),
+        VERB_OWN("capacity", capacity, "What each group can still take, by type, and why not more; all-types=true has a row for each of many types.",
+                ARG_MAY("gpu-group-uuid"), ARG_MAY("all-types")),
         VERB_OWN("status", status, "The pool in a few lines."),
         VERB_SHOW("check", NULL, "Check", check_print,
                 "Looks at the whole pool for what must not be, and says what would help; exit status 1 where anything was found."),

@@ -56,8 +56,8 @@ static void show_answer(FILE *out, uint8_t which, const char *text) {
                         (void) explain_print(out, text, true, as_json);
                         break;
                 case 1:
-                        (void) capacity_print(out, text, NULL, as_json);
-                        (void) capacity_print(out, text, "00000040-0000-4000-8000-000000000040", as_json);
+                        (void) capacity_print(out, text, NULL, as_json, as_json);
+                        (void) capacity_print(out, text, "00000040-0000-4000-8000-000000000040", !as_json, as_json);
                         break;
                 case 2:
                         (void) plan_print(out, text, as_json);

@@ -329,7 +329,7 @@ static char *capacity_printed(const char *group, bool as_json) {
         size_t size;
         FILE *out = open_memstream(&text, &size);
 
-        assert_int_equal(capacity_print(out, answer, group, as_json), EXIT_DONE);
+        assert_int_equal(capacity_print(out, answer, group, /* every_type= */ false, as_json), EXIT_DONE);
         fclose(out);
         return text;
 }
@@ -430,12 +430,54 @@ static void test_status_tells_problems(void **state) {
                 "VM cad: It runs twice.\nhost beta: VM runs here.\nhost beta: A second one.\n");
 }
 
+static size_t count_lines(const char *text) {
+        size_t n_lines = 0;
+
+        for (const char *line = text, *end; (end = strchr(line, '\n')); line = end + 1, n_lines++)
+                if (end - line > 80)
+                        fail_msg("%s", line);
+        return n_lines;
+}
+
+static char *print_capacity(const char *json, bool every_type) {
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+
+        assert_int_equal(capacity_print(out, json, NULL, every_type, /* as_json= */ false), EXIT_DONE);
+        fclose(out);
+        return text;
+}
+
+/* A host of an A16, say: 200 types of twelve sizes, most of which find no room beside what runs. */
+static void test_capacity_of_200_types_is_a_page(void **state) {
+        _cleanup_strbuf_ StrBuf b = {};
+        _cleanup_free_ char *page = NULL, *rows = NULL;
+
+        strbuf_add(&b, "{\"groups\":[{\"uuid\":\"1\",\"name_label\":\"A16\",\"algorithm\":\"best-fit\",\"types\":[");
+        for (unsigned i = 0; i < 200; i++)
+                strbuf_addf(&b,
+                        "%s{\"model_name\":\"NVIDIA A16-%u%c\",\"identifier\":\"%u\",\"total\":%u,\"used\":0,\"scheduled\":0,"
+                        "\"reserved\":0,\"outside\":0,\"free\":%u,\"packed\":%u%s}",
+                        i ? "," : "", i / 4, "ABCQ"[i % 4], i, i % 12 + 1, i % 5 ? 0 : i % 12 + 1, i % 5 ? 0 : i % 12 + 1,
+                        i % 5 ? ",\"reason\":{\"code\":\"VGPUTypeNotCompatibleWithRunningType\",\"message\":\"0000:01:00.0 of "
+                                "alpha runs NVIDIA A16-1Q for VM 'a', and it cannot share a PGPU with it.\",\"remedy\":\"Shut "
+                                "down VM 'a'\"}"
+                              : "");
+        strbuf_add(&b, "]}]}");
+        page = print_capacity(b.text, /* every_type= */ false);
+        rows = print_capacity(b.text, /* every_type= */ true);
+        assert_true(count_lines(page) <= 50);
+        assert_non_null(strstr(page, "    160 types, of each none free, 0 packed:\n"));
+        assert_non_null(strstr(page, " more\n"));
+        assert_true(count_lines(rows) >= 200);
+        assert_null(strstr(rows, " more\n"));
+}
+
 /* One host whose board has sixty types is a page of a terminal's width. */
 static void test_capacity_of_many_types_is_a_page(void **state) {
         _cleanup_strbuf_ StrBuf b = {};
         _cleanup_free_ char *text = NULL;
-        size_t size, n_lines = 0;
-        FILE *out;
 
         strbuf_add(&b, "{\"groups\":[{\"uuid\":\"1\",\"name_label\":\"A40\",\"algorithm\":\"best-fit\",\"types\":[");
         for (unsigned i = 0; i < 60; i++)
@@ -450,17 +492,12 @@ static void test_capacity_of_many_types_is_a_page(void **state) {
                                 "0000:01:00.0 of alpha\"}");
         strbuf_add(&b, "],\"changes\":[{\"identifier\":\"1\",\"pgpu\":\"a\",\"free\":[]}]}]}");
 
-        out = open_memstream(&text, &size);
-        assert_int_equal(capacity_print(out, b.text, NULL, /* as_json= */ false), EXIT_DONE);
-        fclose(out);
+        text = print_capacity(b.text, /* every_type= */ false);
         assert_non_null(strstr(text, "    NVIDIA A40-1Q      "));
         assert_non_null(strstr(text, "1 of those in use is not of this pool"));
         assert_non_null(strstr(text, "    10 types, of each 8 in all, 8 free, 8 packed:\n"));
         assert_non_null(strstr(text, "of the first, VGPU_TYPE_NOT_ENABLED: 0000:01:00.0 of alpha"));
-        for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1, n_lines++)
-                if (end - line > 80)
-                        fail_msg("%s", line);
-        assert_true(n_lines <= 50);
+        assert_true(count_lines(text) <= 50);
 }
 
 static char *drawn(unsigned width, bool utf8, bool colour) {
@@ -605,6 +642,7 @@ int main(void) {
                 cmocka_unit_test(test_unknown_column),
                 cmocka_unit_test(test_capacity_of_one_group),
                 cmocka_unit_test(test_capacity_of_many_types_is_a_page),
+                cmocka_unit_test(test_capacity_of_200_types_is_a_page),
                 cmocka_unit_test(test_who_is_not_of_the_pool_is_listed),
                 cmocka_unit_test(test_status_tells_problems),
                 cmocka_unit_test(test_map_model),
