@@ -176,6 +176,7 @@ static struct json_object *slot_json(const Slot *slot, uint64_t size) {
         }
         json_add_string(o, "type-model-name", object_text(slot->type, "ModelName"));
         json_add_string(o, "state", slot->state);
+        json_add_string(o, "function", object_text(slot->vgpu, "Function"));
         json_add_u64(o, "size", size);
         return o;
 }
@@ -204,6 +205,8 @@ static int pgpu_json(View *v, const ViewObject *pgpu, struct json_object **ret) 
         json_add_u64(*ret, "size", size);
         json_add_u64(*ret, "used", used);
         json_add_string(*ret, "health", object_text(pgpu, "Health"));
+        json_add_string(*ret, "health-reason", object_text(pgpu, "HealthReason"));
+        json_add_string(*ret, "division", object_text(pgpu, "Division"));
         json_add_string(*ret, "running-type", object_text(type, "ModelName"));
         json_add(*ret, "slots", slots);
         return 0;

@@ -7,6 +7,7 @@
  *   │ 84:00.0 idle           │8× GRID K100, 4× GRID K140Q            │
  *   └────────────────────────────────────────────────────────────────┘
  *
+ * An address with "!" is of a PGPU that is suspect or lost; why, and its virtual functions, stand in the lines below it.
  * Each line is as wide as the terminal. Colours only repeat what the marks say, so that a pipe, a dumb
  * terminal and the colour-blind see the same map.
  */
@@ -310,11 +311,16 @@ static void draw_idle(const Pen *pen, struct json_object *p) {
                 pen->bar_width);
 }
 
-/* What stands where a type would: nothing runs there. */
-static const char *idle_word(struct json_object *p) {
+/* Suspect or lost. */
+static bool is_ill(struct json_object *p) {
         const char *health = answer_text(p, "health");
 
-        return *health && !streq(health, "good") ? health : "idle";
+        return *health && !streq(health, "good");
+}
+
+/* What stands where a type would: nothing runs there. */
+static const char *idle_word(struct json_object *p) {
+        return is_ill(p) ? answer_text(p, "health") : "idle";
 }
 
 static void draw_left(const Pen *pen, struct json_object *p) {
@@ -334,30 +340,77 @@ static void draw_left(const Pen *pen, struct json_object *p) {
                 snprintf(count, sizeof(count), "%zu", answer_length(slots));
 
         fputc(' ', pen->out);
-        paint_fitted(pen, PAINT_PLAIN, short_address(p), pen->address_width);
-        fputc(' ', pen->out);
+        paint_fitted(pen, is_ill(p) ? PAINT_BAD : PAINT_PLAIN, short_address(p), pen->address_width);
+        paint(pen, PAINT_BAD, is_ill(p) ? "!" : " ");
         paint_fitted(pen, first ? PAINT_BOLD : PAINT_DIM, type, pen->type_width);
         fputc(' ', pen->out);
         paint_fitted(pen, PAINT_PLAIN, count, COUNT_WIDTH);
         fputc(' ', pen->out);
 }
 
-/* A line inside a frame that is text only. */
+/* How much of a text stands in one line: to the last blank that fits, or what fits of a long word. */
+static size_t line_of(const Pen *pen, const char *text, unsigned width) {
+        size_t n = 0, blank = 0;
+        unsigned used = 0, columns;
+        const char *shown;
+
+        while (text[n]) {
+                size_t size = next_character(pen, text + n, &shown, &columns);
+
+                if (used + columns > width)
+                        return blank > 0 ? blank : MAX_OF(n, size);
+                if (text[n] == ' ')
+                        blank = n;
+                used += columns;
+                n += size;
+        }
+        return n;
+}
+
+/* Lines inside a frame that are text only. */
 static void draw_note(const Pen *pen, Paint frame, const char *text) {
-        paint(pen, frame, pen->glyphs->wall);
-        paint_fitted(pen, PAINT_DIM, "", pen->address_width + 2);
-        paint_fitted(pen, PAINT_DIM, text, pen->style->width - pen->address_width - 4);
-        paint(pen, frame, pen->glyphs->wall);
-        fputc('\n', pen->out);
+        unsigned width = pen->style->width - pen->address_width - 4;
+
+        while (*text) {
+                size_t n = line_of(pen, text, width);
+                _cleanup_free_ char *line = strndup(text, n);
+
+                paint(pen, frame, pen->glyphs->wall);
+                paint_fitted(pen, PAINT_DIM, "", pen->address_width + 2);
+                paint_fitted(pen, PAINT_DIM, strempty(line), width);
+                paint(pen, frame, pen->glyphs->wall);
+                fputc('\n', pen->out);
+                text += n;
+                text += strspn(text, " ");
+        }
 }
 
 /* Why the PGPU is not in its normal state. */
 static void draw_health(const Pen *pen, struct json_object *p, Paint frame) {
-        const char *health = answer_text(p, "health"), *reason = object_text(map_object(p), "HealthReason");
         _cleanup_free_ char *note = NULL;
 
-        if (*reason && asprintf(&note, "%s: %s", health, reason) >= 0)
+        if (is_ill(p) && asprintf(&note, "%s%s%s", answer_text(p, "health"), *answer_text(p, "health-reason") ? ": " : "",
+                                 answer_text(p, "health-reason")) >= 0)
                 draw_note(pen, frame, note);
+}
+
+/* "4 virtual functions, made by xenvgpu: web-1 has 0000:03:00.1" */
+static void draw_division(const Pen *pen, struct json_object *p, Paint frame) {
+        const char *division = answer_text(p, "division"), *ours = startswith(division, "ours "),
+                   *n = ours ?: startswith(division, "fixed ");
+        _cleanup_strbuf_ StrBuf b = {};
+        bool any = false;
+
+        if (!n)
+                return;
+        strbuf_addf(&b, "%s virtual function%s, made by %s", n, streq(n, "1") ? "" : "s", ours ? "xenvgpu" : "others");
+        for_each_answer(slot, answer_member(p, "slots")) {
+                if (!*answer_text(slot, "function"))
+                        continue;
+                strbuf_addf(&b, "%s %s has %s", any ? "," : ":", map_slot_name(slot), answer_text(slot, "function"));
+                any = true;
+        }
+        draw_note(pen, frame, strempty(b.text));
 }
 
 static void draw_pgpu(const Pen *pen, struct json_object *p, Paint frame) {
@@ -376,6 +429,7 @@ static void draw_pgpu(const Pen *pen, struct json_object *p, Paint frame) {
         fputc('\n', pen->out);
 
         draw_health(pen, p, frame);
+        draw_division(pen, p, frame);
         if (*strempty(disabled) && asprintf(&note, "not enabled: %s", disabled) >= 0)
                 draw_note(pen, frame, note);
         if (object_flag(map_object(p), "IsSystemDisplayDevice"))
@@ -436,15 +490,19 @@ static void sum_host(const Pen *pen, struct json_object *host) {
         for_each_answer(card, cards) {
                 struct json_object *pgpus = answer_member(card, "pgpus");
                 _cleanup_free_ char *text = NULL;
-                size_t idle = 0, slots = 0;
+                char sick[32] = "";
+                size_t idle = 0, slots = 0, ill = 0;
 
                 for_each_answer(p, pgpus) {
                         size_t n = answer_length(answer_member(p, "slots"));
 
                         idle += n == 0;
                         slots += n;
+                        ill += is_ill(p);
                 }
-                text = text_printf("%zu of %zu idle, %zu taken: %s", idle, answer_length(pgpus), slots, answer_text(card, "name"));
+                if (ill > 0)
+                        snprintf(sick, sizeof(sick), ", %zu ill!", ill);
+                text = text_printf("%zu of %zu idle, %zu taken%s: %s", idle, answer_length(pgpus), slots, sick, answer_text(card, "name"));
                 sum_line(pen, map_object(host), strempty(text));
         }
 }

@@ -61,7 +61,7 @@ int verb_list(Ctl *ctl) {
         if (r != 0)
                 return r;
         if (!ctl_arg(ctl, "params") && style_of(ctl) == PRINT_RECORDS)
-                r = columns_tell_apart(ctl->class, objects, n, &columns);
+                r = columns_add_unusual(ctl->class, objects, n, &columns);
         r = r < 0 ? r : print_objects(stdout, ctl->view, objects, n, &columns, style_of(ctl));
         return r < 0 ? ctl_failed(r, &(ClientError){}) : EXIT_DONE;
 }

@@ -19,6 +19,7 @@
 /* Each joins class and bit at once: a bit may have the name of a macro (SIZE_MAX). */
 #define AS(id) .name = id##_name, .property = id##_property, .kind = (FieldKind) id##_kind
 #define RO(class, bit) { AS(class##_##bit) }
+#define UNUSUAL(class, bit, ordinary) { AS(class##_##bit), .usual = ordinary }
 #define COLUMN(class, bit) { AS(class##_##bit), .in_list = true }
 /* Those that a method sets: to a text, a number, an object of a class or several. */
 #define SET(class, bit, type, method, ...) { AS(class##_##bit), .set = method, .set_type = type, ##__VA_ARGS__ }
@@ -84,9 +85,9 @@ static const Field pgpu_fields[] = {
         RO(pgpu, HOST),
         LABEL_COLUMN("host-name-label", pgpu, HOST),
         RO(pgpu, DISPLAY),
-        RO(pgpu, DIVISION),
-        RO(pgpu, HEALTH),
-        RO(pgpu, HEALTH_REASON),
+        UNUSUAL(pgpu, DIVISION, "none"),
+        UNUSUAL(pgpu, HEALTH, "good"),
+        UNUSUAL(pgpu, HEALTH_REASON, ""),
         RO(pgpu, SUPPORTED),
         FORM("supported-VGPU-max-capacities", pgpu, SUPPORTED, CAPACITIES),
         SET(pgpu, ENABLED, 'O', "SetEnabledVGPUTypes", .set_class = "vgpu-type", .add = "AddEnabledVGPUType",
@@ -187,7 +188,7 @@ static const Field vgpu_fields[] = {
         LABEL("type-model-name", vgpu, TYPE),
         RO(vgpu, RESIDENT_ON),
         RO(vgpu, SCHEDULED),
-        RO(vgpu, FUNCTION),
+        UNUSUAL(vgpu, FUNCTION, ""),
 }, all_of_vgpu[] = { VGPU_SCHEMA(ALL, SCHEMA_SKIP, vgpu) };
 
 static const Field reservation_fields[] = {

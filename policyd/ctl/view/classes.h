@@ -40,6 +40,7 @@ typedef struct Field {
         const char *property; /* D-Bus name */
         FieldKind kind;
         bool in_list;    /* a column of -list without params= */
+        const char *usual; /* a column of it too if an object of the list has another value, which is not "" */
         const char *set; /* method that sets it, or NULL */
         char set_type; /* 's', 't', 'o', 'O' (a list of objects), 'c' (a part of the config), 'b': a method for each value,
                           "Enable Disable" */

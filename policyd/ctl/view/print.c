@@ -78,12 +78,27 @@ static bool have_twins(const ClassInfo *c, ViewObject *const *objects, size_t n)
         return false;
 }
 
-int columns_tell_apart(const ClassInfo *c, ViewObject *const *objects, size_t n, Columns *columns) {
-        FieldName field;
+static bool is_unusual(const Field *f, ViewObject *const *objects, size_t n) {
+        for (size_t i = 0; f->usual && i < n; i++) {
+                const char *value = object_text(objects[i], f->property);
 
-        if (!c->apart || !have_twins(c, objects, n) || !field_find(c, c->apart, &field))
-                return 0;
-        return columns_add(columns, field, c->apart);
+                if (*value && !streq(value, f->usual))
+                        return true;
+        }
+        return false;
+}
+
+int columns_add_unusual(const ClassInfo *c, ViewObject *const *objects, size_t n, Columns *columns) {
+        FieldName field;
+        const Field *f;
+        int r = 0;
+
+        if (c->apart && have_twins(c, objects, n) && field_find(c, c->apart, &field))
+                r = columns_add(columns, field, c->apart);
+        for (size_t i = 0; r >= 0 && (f = class_field(c, i)); i++)
+                if (is_unusual(f, objects, n))
+                        r = columns_add(columns, (FieldName){ .field = f }, f->name);
+        return r;
 }
 
 void print_line(FILE *out, const char *value) {

@@ -32,8 +32,8 @@ typedef struct Columns {
 /* params NULL: the default columns; "all": every field; else a comma-separated list. -EINVAL with the unknown
  * name in *ret_unknown (caller frees). */
 int columns_choose(const ClassInfo *c, const char *params, Columns *ret, char **ret_unknown);
-/* Of the default columns: one more where two of the objects have one label. */
-int columns_tell_apart(const ClassInfo *c, ViewObject *const *objects, size_t n, Columns *columns);
+/* To the default columns: what tells objects of one label apart, and what is unusual of one of the objects. */
+int columns_add_unusual(const ClassInfo *c, ViewObject *const *objects, size_t n, Columns *columns);
 void columns_done(Columns *columns);
 
 int print_objects(

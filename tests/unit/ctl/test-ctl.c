@@ -553,12 +553,34 @@ static void test_map_of_a_long_address_and_a_lost_gpu(void **state) {
                 view_set(v, second->path, "Health", json_object_new_string("lost"));
                 assert_int_equal(map_draw(out, v, NULL, &style), 0);
                 fclose(out);
-                assert_non_null(strstr(text, "| 10008:01:00.0 "));
+                assert_non_null(strstr(text, "| 10008:01:00.0!"));
                 assert_non_null(strstr(text, "lost: It is gone."));
-                assert_non_null(strstr(text, "85:00.0       lost "));
-                char *line = strstr(text, "| 10008:01:00.0 ");
+                assert_non_null(strstr(text, "85:00.0      !lost "));
+                char *line = strstr(text, "| 10008:01:00.0!");
                 assert_null(memchr(line + 16, '.', (size_t) (strchr(line, '\n') - line) - 16));
         }
+}
+
+/* What is wrong with a card that VMs are on, and how it is divided; long lines go on in the next. */
+static void test_map_of_an_ill_and_divided_gpu(void **state) {
+        _cleanup_(view_freep) View *v = view_of_fixture();
+        ViewObject *first = pgpu_at(v, "0000:83:00.0");
+        const MapStyle style = {.width = 60};
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+
+        view_set(v, first->path, "Health", json_object_new_string("suspect"));
+        view_set(v, first->path, "HealthReason",
+                json_object_new_string("The reset of 0000:83:00.1 failed, and no VM is given this function any more."));
+        view_set(v, first->path, "Division", json_object_new_string("ours 4"));
+        assert_int_equal(map_draw(out, v, NULL, &style), 0);
+        fclose(out);
+        assert_non_null(strstr(text, "| 83:00.0!"));
+        assert_non_null(strstr(text, "|         suspect: The reset of 0000:83:00.1 failed, and no|\n"
+                                     "|         VM is given this function any more."));
+        assert_non_null(strstr(text, "|         4 virtual functions, made by xenvgpu"));
+        assert_null(strstr(text, "84:00.0!"));
 }
 
 /* Frames close: each line of a card has the same width, at any width. The legend fits a terminal of 80 columns. */
@@ -648,6 +670,7 @@ int main(void) {
                 cmocka_unit_test(test_map_model),
                 cmocka_unit_test(test_map_in_ascii),
                 cmocka_unit_test(test_map_of_a_long_address_and_a_lost_gpu),
+                cmocka_unit_test(test_map_of_an_ill_and_divided_gpu),
                 cmocka_unit_test(test_map_widths),
                 cmocka_unit_test(test_map_of_many_hosts),
                 cmocka_unit_test(test_map_in_colour),
