@@ -79,6 +79,10 @@ const char *pci_address_to_string(const PciAddress *a, char buf[static PCI_ADDRE
         return buf;
 }
 
+bool pci_same_slot(const PciAddress *a, const PciAddress *b) {
+        return a->domain == b->domain && a->bus == b->bus && a->dev == b->dev;
+}
+
 bool pci_address_is_xens(const PciAddress *a) {
         return a->domain <= UINT16_MAX;
 }

@@ -21,6 +21,7 @@ typedef struct PciAddress {
 int pci_address_from_string(const char *text, PciAddress *ret); /* -EINVAL */
 const char *pci_address_to_string(const PciAddress *a, char buf[static PCI_ADDRESS_TEXT_MAX]);
 int pci_address_compare(const PciAddress *a, const PciAddress *b);
+bool pci_same_slot(const PciAddress *a, const PciAddress *b); /* the functions of one card */
 /* Whether Xen can be told of it: libxl packs the domain into 16 bits, and would take the function of another one. */
 bool pci_address_is_xens(const PciAddress *a);
 

@@ -60,10 +60,6 @@ bool pgpu_offers_passthrough(const Pgpu *p) {
                (!p->is_system_display_device || pgpu_is_hidden_from_dom0(p));
 }
 
-bool pci_same_slot(const PciAddress *a, const PciAddress *b) {
-        return a->domain == b->domain && a->bus == b->bus && a->dev == b->dev;
-}
-
 const Pgpu *pgpu_find(const Pgpu *pgpus, size_t n, const PciAddress *address) {
         for (size_t i = 0; i < n; i++)
                 if (pci_address_compare(&pgpus[i].address, address) == 0)

@@ -60,9 +60,6 @@ static inline _unused_ bool pgpu_division_is_fixed(const Pgpu *p) {
  * be told of, or has virtual functions that hostd did not make. */
 bool pgpu_offers_passthrough(const Pgpu *p);
 
-/* Functions of one slot are passed through together. */
-bool pci_same_slot(const PciAddress *a, const PciAddress *b);
-
 const Pgpu *pgpu_find(const Pgpu *pgpus, size_t n, const PciAddress *address);
 /* The PGPU whose own address or companion this is, or NULL. */
 const Pgpu *pgpu_find_by_function(const Pgpu *pgpus, size_t n, const PciAddress *address);
