@@ -68,7 +68,7 @@ static const RecordField fields[] = {
         FIELD(Inventory, networks, OPTIONAL, STRV),
         FIELD(Inventory, storage, OPTIONAL, STRV),
         FIELD(Inventory, problems, OPTIONAL, STRV),
-        FIELD(Inventory, functions, IF_ANY, STRV), /* a host that tells none is one that does not tell */
+        FIELD(Inventory, functions, IF_SET, STRV), /* told though it be empty */
         FIELD(Inventory, refuses_pcidevs, IF_ANY, BOOL),
         FIELD(Inventory, allowed_config_keys, IF_SET, STRV), /* told though it be empty */
         FIELD_LIST(Inventory, types, OPTIONAL, &type_record_table, INVENTORY_TYPES_MAX),

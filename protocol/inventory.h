@@ -22,7 +22,7 @@
  * allowed_config_keys: as in that setting of the host's; absent where hostd is of an older version, which does not tell.
  * refuses_pcidevs: true, or absent: a config with pcidevs is refused there (setting allowed_config_keys).
  * functions: PCI functions that a VM's config (pcidevs) may pass through: no bridges, no displays, nothing of
- * a PGPU's slot. held_by: a domain that has the PGPU and is not of this pool, absent where there is none;
+ * a PGPU's slot; absent where hostd is of an older version that found none. held_by: a domain that has the PGPU and is not of this pool, absent where there is none;
  * nothing is started on such a PGPU. division: "ours 4" or "fixed 4" for a PGPU that has virtual functions, absent
  * for others. health: "lost" for a PGPU that does not answer any more, absent for a good one; nothing is
  * started on a lost one. orders is the highest number of an order that the host took, or that a claim told it, of the pool that has it claimed. vms: one whose stored order or run folder the host cannot read has
@@ -74,7 +74,7 @@ typedef struct Inventory {
         bool refuses_pcidevs; /* its administrator lets no config pass a PCI function through */
         char **allowed_config_keys; /* NULL: not told */
         char **networks, **storage;
-        char **functions; /* PCI functions that a VM's config may pass through; empty: not told */
+        char **functions; /* PCI functions that a VM's config may pass through; NULL: not told */
         TypeRecord *types;
         size_t n_types;
         InventoryPgpu *pgpus;

@@ -144,7 +144,7 @@ static int fill_ended(Hostd *h, uint64_t after_seq, Inventory *ret) {
 }
 
 static void fill_facts(Hostd *h, Inventory *ret) {
-        static char *const no_keys[] = {NULL};
+        static char *const none[] = {NULL};
         const ConfigRules rules = host_settings_config_rules(h->settings);
 
         ret->seq = host_store_last_seq(h->store);
@@ -161,9 +161,9 @@ static void fill_facts(Hostd *h, Inventory *ret) {
         ret->hvm = h->facts.now.hvm;
         ret->networks = h->facts.now.networks;
         ret->storage = h->facts.now.storage;
-        ret->functions = h->gpus.hardware.functions;
+        ret->functions = h->gpus.hardware.functions ?: h->gpus.hardware.source_is_bad ? NULL : (char **) none;
         ret->refuses_pcidevs = !config_key_is_allowed(&rules, "pcidevs", /* text= */ NULL);
-        ret->allowed_config_keys = h->settings->allowed_config_keys ?: (char **) no_keys;
+        ret->allowed_config_keys = h->settings->allowed_config_keys ?: (char **) none;
         ret->problems = h->gpus.hardware.problems;
 }
 

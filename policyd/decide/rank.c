@@ -101,7 +101,7 @@ static bool function_is_taken(const Vm *vm, const Host *h, const char *function)
 }
 
 const char *first_function_not_free(const Vm *vm, const Host *h) {
-        bool told = h->functions && h->functions[0];
+        bool told = h->functions != NULL;
 
         for (char *const *f = vm->functions; f && *f; f++)
                 if ((told && !strv_contains(h->functions, *f)) || function_is_taken(vm, h, *f))

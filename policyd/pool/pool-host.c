@@ -68,10 +68,18 @@ bool host_is_usable(const Host *h) {
         return h->state == HOST_ONLINE && h->enabled;
 }
 
+/* NULL is not the same as none. */
+static int set_told(char ***field, char *const *value) {
+        if (value)
+                return strv_set(field, (const char *const *) value);
+        *field = strv_free(*field);
+        return 0;
+}
+
 int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {
         uint64_t properties = 0;
         bool changed = h->iommu != facts->iommu || h->hvm != facts->hvm;
-        int hostname, boot_id, networks, storage, functions, keys = 0;
+        int hostname, boot_id, networks, storage, functions, keys;
 
         properties |= (h->iommu != facts->iommu ? HOST_IOMMU : 0) | (h->hvm != facts->hvm ? HOST_HVM : 0);
         h->iommu = facts->iommu;
@@ -80,11 +88,8 @@ int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts) {
         hostname = text_set(&h->hostname, strempty(facts->hostname));
         boot_id = text_set(&h->boot_id, facts->boot_id);
         networks = strv_set(&h->networks, (const char *const *) facts->networks);
-        functions = strv_set(&h->functions, (const char *const *) facts->functions);
-        if (facts->allowed_config_keys)
-                keys = strv_set(&h->allowed_config_keys, (const char *const *) facts->allowed_config_keys);
-        else
-                h->allowed_config_keys = strv_free(h->allowed_config_keys);
+        functions = set_told(&h->functions, facts->functions);
+        keys = set_told(&h->allowed_config_keys, facts->allowed_config_keys);
         storage = strv_set(&h->storage, (const char *const *) facts->storage);
 
         properties |= hostname > 0 ? HOST_HOSTNAME : 0;

@@ -128,8 +128,7 @@ struct Host {
         bool refuses_pcidevs;       /* its administrator lets no config pass a PCI function through; not stored */
         char **allowed_config_keys; /* what configs may say there beyond the harmless; NULL: not told; not stored */
         char **networks, **storage; /* NULL-terminated, never NULL */
-        char **functions; /* PCI functions that it may give to a VM; NULL-terminated, empty: not told; not
-                             stored */
+        char **functions; /* PCI functions that it may give to a VM; NULL: not told; not stored */
         char **taken_functions;     /* of these, what VMs have that are not of the pool; not stored */
         char **problems;            /* sentences, NULL-terminated, never NULL; not stored */
         PtrArray pgpus;             /* by PCI address */

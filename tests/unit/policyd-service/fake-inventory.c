@@ -191,7 +191,10 @@ static void say_keys(StrBuf *b, const FakeHost *h) {
 }
 
 static void say_functions(StrBuf *b, const FakeHost *h) {
-        strbuf_addf(b, "\"refuses_pcidevs\":%s,\"functions\":[", h->refuses_pcidevs ? "true" : "false");
+        strbuf_addf(b, "\"refuses_pcidevs\":%s,", h->refuses_pcidevs ? "true" : "false");
+        if (!h->functions[0] && !h->has_no_functions)
+                return;
+        strbuf_add(b, "\"functions\":[");
         for (size_t i = 0; h->functions[i]; i++)
                 strbuf_addf(b, "%s\"%s\"", i ? "," : "", h->functions[i]);
         strbuf_add(b, "],");

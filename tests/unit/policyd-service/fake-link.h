@@ -57,7 +57,8 @@ typedef struct FakeHost {
         size_t n_vms;
         bool no_iommu, refuses_pcidevs;
         const char *const *allowed_config_keys; /* NULL-terminated; NULL: it does not tell, and allows all */
-        const char *functions[4]; /* PCI functions that it may give, NULL-terminated */
+        const char *functions[4]; /* PCI functions that it may give, NULL-terminated; empty: it does not tell */
+        bool has_no_functions;    /* and tells that */
         bool guards;              /* checks each order as hostd does, and counts those that it refuses */
         size_t n_refused;
         const char *problem; /* with its own facts, or NULL */
