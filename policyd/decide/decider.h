@@ -86,6 +86,7 @@ ErrorCode candidate_code(const Candidate *c);
 ErrorCode candidate_reason(const Candidate *c);
 bool type_needs_iommu(const VgpuType *t);
 bool vm_passes_functions(const Vm *vm); /* its config has pcidevs */
+bool vm_passes_others(const Vm *vm);    /* and not only those that are booked as its VGPUs */
 /* The first entry of its config that the host does not allow; NULL: none, or the host does not report what it allows. */
 const char *first_objection(const Vm *vm, const Host *h);
 bool demand_needs_iommu(const Demand *d);

@@ -71,6 +71,13 @@ bool vm_passes_functions(const Vm *vm) {
         return vm->functions && vm->functions[0];
 }
 
+bool vm_passes_others(const Vm *vm) {
+        for (char *const *f = vm->functions; f && *f; f++)
+                if (!vm_function_is_vgpu(vm, *f))
+                        return true;
+        return false;
+}
+
 const char *first_objection(const Vm *vm, const Host *h) {
         if (!h->allowed_config_keys)
                 return NULL;
@@ -104,7 +111,7 @@ const char *first_function_not_free(const Vm *vm, const Host *h) {
         bool told = h->functions != NULL;
 
         for (char *const *f = vm->functions; f && *f; f++)
-                if ((told && !strv_contains(h->functions, *f)) || function_is_taken(vm, h, *f))
+                if (!vm_function_is_vgpu(vm, *f) && ((told && !strv_contains(h->functions, *f)) || function_is_taken(vm, h, *f)))
                         return *f;
         return NULL;
 }
@@ -117,7 +124,7 @@ void candidate_check_facts(Candidate *c, const Demand *d) {
                 c->other = ERROR_VM_REQUIRES_SR;
         else if ((c->missing = first_missing(vm->networks, h->networks)))
                 c->other = ERROR_VM_REQUIRES_NET;
-        else if ((h->refuses_pcidevs && vm_passes_functions(vm)) || first_objection(vm, h))
+        else if ((h->refuses_pcidevs && vm_passes_others(vm)) || first_objection(vm, h))
                 c->other = ERROR_CONFIG_NOT_ALLOWED;
         else if ((c->missing = first_function_not_free(vm, h)))
                 c->other = ERROR_VM_REQUIRES_PCI;

@@ -124,6 +124,17 @@ bool vm_has_vgpu(const Vm *vm) {
         return false;
 }
 
+bool vm_function_is_vgpu(const Vm *vm, const char *function) {
+        PciAddress a;
+
+        if (vm->vgpus.n == 0 || pci_address_from_string(function, &a) < 0)
+                return false;
+        for_each(const Vgpu, v, &vm->vgpus)
+                if (vgpu_is_of_config(v) && pci_same_slot(&v->pinned_pci, &a))
+                        return true;
+        return false;
+}
+
 static void note_pgpu(Pool *pool, Pgpu *p, uint64_t property) {
         if (p)
                 object_note(pool, &p->object, property, /* store= */ false);

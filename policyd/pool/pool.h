@@ -274,13 +274,19 @@ struct Vgpu {
         VgpuType *type;
         uint32_t device;
         char *extra_args, *other_config;
-        bool pinned;             /* 6.x platform form: only a PGPU at pinned_pci will do */
+        bool pinned;             /* only a PGPU at pinned_pci will do: 6.x platform form; or passthrough that the VM's config names */
         PciAddress pinned_pci;
         bool currently_attached;
         char *function;          /* PCI address that it has on its host; "" while it is not resident */
         bool used_hold;          /* its slot was held by vm->reservation, which gets it back if the start fails; stored */
         Pgpu *scheduled_on, *resident_on;
 };
+
+/* A whole GPU that the VM's config names (pcidevs). */
+static inline _unused_ bool vgpu_is_of_config(const Vgpu *v) {
+        return v->pinned && v->type->implementation == TYPE_PASSTHROUGH;
+}
+bool vm_function_is_vgpu(const Vm *vm, const char *function); /* of its config; a card's other functions too */
 
 struct Reservation {
         Object object;

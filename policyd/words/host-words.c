@@ -52,7 +52,7 @@ static size_t sentence_lacks(StrBuf *b, const Demand *d, const Host *h, uint64_t
                 b, "cannot reach the storage", "", first_disk_without_storage, vm->storage, h->storage);
         n += sentence_missing(
                 b, "has no network", n > 0 ? " and " : "", first_missing, vm->networks, h->networks);
-        if (h->refuses_pcidevs && vm_passes_functions(vm))
+        if (h->refuses_pcidevs && vm_passes_others(vm))
                 strbuf_addf(b, "%sdoes not allow pcidevs in a VM's config", n++ > 0 ? " and " : "");
         if (first_objection(vm, h)) {
                 strbuf_addf(b, "%sdoes not allow what the VM's config says as ", n++ > 0 ? " and " : "");
@@ -127,7 +127,7 @@ static void sentence_lacks_remedy(StrBuf *b, const Demand *d, const Host *h) {
                         host);
         if (first_missing(d->vm->networks, h->networks))
                 sentence_step(b, "create the network on %s or change the VM's nics", host);
-        if (h->refuses_pcidevs && vm_passes_functions(d->vm))
+        if (h->refuses_pcidevs && vm_passes_others(d->vm))
                 sentence_step(b,
                         "add pcidevs to the setting allowed_config_keys of %s's hostd.conf, or take them out "
                         "(a GPU is given as a "
@@ -231,9 +231,11 @@ static void sentence_miss(StrBuf *b, const Candidate *c, const Demand *d) {
 static void sentence_group_steps(StrBuf *b, const DemandKind *k) {
         if (k->group->pgpus.n == 0)
                 return;
-        sentence_step(b, k->pinned ? "replace the VGPU by one that may go anywhere (vgpu-destroy, "
-                                     "vgpu-create): the group has "
-                                   : "the group has ");
+        if (k->pinned)
+                sentence_step(b, "replace the VGPU by one that may go anywhere (%s, vgpu-create): the group has ",
+                        k->passthrough ? "take it out of the config's pcidevs" : "vgpu-destroy");
+        else
+                sentence_step(b, "the group has ");
         sentence_pgpu(b, k->group->pgpus.items[0]);
         if (k->group->pgpus.n > 1)
                 strbuf_addf(b, " and %zu more", k->group->pgpus.n - 1);

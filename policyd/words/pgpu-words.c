@@ -212,7 +212,8 @@ void sentence_vgpu_verdict(StrBuf *b, const Vgpu *vgpu, const PgpuVerdict *v) {
                 return;
         }
         sentence_pgpu(b, v->pgpu);
-        strbuf_addf(b, " is not %s, which the VM's platform asks for", PCI_TEXT(&vgpu->pinned_pci));
+        strbuf_addf(b, " is not %s, which the VM's %s asks for", PCI_TEXT(&vgpu->pinned_pci),
+                vgpu_is_of_config(vgpu) ? "config" : "platform");
 }
 
 int refuse_holds(

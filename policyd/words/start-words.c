@@ -63,7 +63,7 @@ static void sentence_need(StrBuf *b, const DemandKind *k, const Pgpu *of_or_null
                 sentence_share(b, size);
         strbuf_add(b, k->count > 1 ? " each" : "");
         if (k->pinned)
-                strbuf_addf(b, ", at %s as the VM's platform says", PCI_TEXT(&k->pinned_pci));
+                strbuf_addf(b, ", at %s as the VM's %s says", PCI_TEXT(&k->pinned_pci), k->passthrough ? "config" : "platform");
         strbuf_add(b, "; ");
 }
 

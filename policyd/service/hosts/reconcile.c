@@ -21,11 +21,19 @@ static PowerState power_of(VmState s) {
 
 /* 1: VMs that the host runs */
 
-static Vgpu *unplaced_passthrough(Vm *vm) {
-        for_each(Vgpu, v, &vm->vgpus)
-                if (v->type->implementation == TYPE_PASSTHROUGH && !v->resident_on && !v->scheduled_on)
+/* One that is pinned to the address before any other. */
+static Vgpu *unplaced_passthrough(Vm *vm, const PciAddress *address) {
+        Vgpu *any = NULL;
+
+        for_each(Vgpu, v, &vm->vgpus) {
+                if (v->type->implementation != TYPE_PASSTHROUGH || v->resident_on || v->scheduled_on)
+                        continue;
+                if (v->pinned && pci_address_compare(&v->pinned_pci, address) == 0)
                         return v;
-        return NULL;
+                if (!v->pinned && !any)
+                        any = v;
+        }
+        return any;
 }
 
 /* An adopted VM holds what the host says it holds, attached or not yet. */
@@ -39,7 +47,7 @@ static void place_adopted(Hosts *hs, Host *h, Vm *vm, const InventoryVm *report)
         }
         for (size_t i = 0; i < report->n_pcis; i++) {
                 Pgpu *pgpu = host_find_pgpu(h, &report->pcis[i].address);
-                Vgpu *v = pgpu ? unplaced_passthrough(vm) : NULL;
+                Vgpu *v = pgpu ? unplaced_passthrough(vm, &pgpu->pci) : NULL;
 
                 if (v)
                         (void) batch_poison(hs->batch, pool_set_vgpu_scheduled(hs->batch->pool, v, pgpu));

@@ -37,7 +37,7 @@ static int check_record(const Vm *vm, struct json_object *platform, Refusal *ref
 
 static Vgpu *pinned_vgpu(const Vm *vm) {
         for_each(Vgpu, v, &vm->vgpus)
-                if (v->pinned)
+                if (v->pinned && !vgpu_is_of_config(v))
                         return v;
         return NULL;
 }

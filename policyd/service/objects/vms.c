@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "policyd/service/hosts/reconcile.h"
+#include "policyd/service/operations/config-vgpus.h"
 #include "policyd/service/operations/platform-vgpu.h"
 #include "policyd/service/operations/starts.h"
 #include "protocol/import.h"
@@ -139,7 +140,9 @@ int vms_set_config(Policy *p, Vm *vm, const char *text, Refusal *refusal) {
                         (needs.target_memory != vm->memory_target ? VM_MEMORY_TARGET : 0) | (needs.vcpus != vm->vcpus ? VM_VCPUS : 0),
                 /* store= */ true);
         batch_open(&p->batch);
-        return decided(batch_poison(&p->batch, vm_needs_update(&p->batch, vm, refusal)));
+        r = vm_needs_update(&p->batch, vm, refusal);
+        r = r ?: config_vgpus_ensure(&p->batch, vm, refusal);
+        return decided(batch_poison(&p->batch, r));
 }
 
 int vms_set_names(

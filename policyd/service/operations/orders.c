@@ -142,12 +142,25 @@ static int fill_vm(const Vm *vm, VmRecord *ret) {
         return set_identity(ret->config, vm);
 }
 
+/* The card's other functions that the config names: hostd takes no function of a PGPU that the order does not name. */
+static size_t fill_companions(const Vm *vm, const Vgpu *v, PciRecord *ret) {
+        size_t n = 0;
+
+        for (char **f = vm->functions; vgpu_is_of_config(v) && f && *f; f++) {
+                PciAddress a;
+
+                if (pci_address_from_string(*f, &a) >= 0 && pci_same_slot(&a, &v->pinned_pci) && a.fn != v->pinned_pci.fn)
+                        ret[n++] = (PciRecord){.vm = vm->object.id, .position = v->device, .address = a};
+        }
+        return n;
+}
+
 static int fill_gpus(const Vm *vm, StartOrder *order) {
         const char *platform_args = vm_record_platform(&order->vm, "vgpu_extra_args");
         int r;
 
         order->vgpus = calloc(vm->vgpus.n + 1, sizeof(*order->vgpus));
-        order->pcis = calloc(vm->vgpus.n + 1, sizeof(*order->pcis));
+        order->pcis = calloc(vm->vgpus.n + strv_count(vm->functions) + 1, sizeof(*order->pcis));
         if (!order->vgpus || !order->pcis)
                 return -ENOMEM;
         for_each(const Vgpu, v, &vm->vgpus) {
@@ -158,6 +171,7 @@ static int fill_gpus(const Vm *vm, StartOrder *order) {
                 if (v->type->implementation == TYPE_PASSTHROUGH) {
                         order->pcis[order->n_pcis++] =
                                 (PciRecord){.vm = vm->object.id, .position = v->device, .address = pgpu->pci};
+                        order->n_pcis += fill_companions(vm, v, order->pcis + order->n_pcis);
                         continue;
                 }
                 r = fill_vgpu(v, pgpu, platform_args, &order->vgpus[order->n_vgpus++]);

@@ -12,6 +12,7 @@
 #include "policyd/decide/allocate.h"
 #include "policyd/service/base/additions.h"
 #include "policyd/service/base/limits.h"
+#include "policyd/service/operations/config-vgpus.h"
 #include "policyd/store/vm-needs.h"
 #include "protocol/vm-record.h"
 
@@ -75,13 +76,20 @@ static void wish_done(Wish *w) {
 
 /* ret has no PGPU if the VM has no such form, or does not need it, or if no PGPU serves it yet, which refuses
  * a start. */
+static bool has_vgpus_of_its_own(const Vm *vm) {
+        for_each(const Vgpu, v, &vm->vgpus)
+                if (!vgpu_is_of_config(v))
+                        return true;
+        return false;
+}
+
 static int find_wish(const Batch *b, const Vm *vm, bool starting, Wish *ret, Refusal *refusal) {
         VmRecord record = {};
         JsonReader reader = {};
         bool address_known;
         int r;
 
-        if (vm->vgpus.n > 0)
+        if (has_vgpus_of_its_own(vm))
                 return 0;
         ret->platform = json_tokener_parse(isempty(vm->platform) ? "{}" : vm->platform);
         if (!ret->platform)
@@ -145,7 +153,9 @@ int platform_vgpu_ensure(Batch *b, Vm *vm, bool starting, Refusal *refusal) {
 
         r = starting ? check_platform(vm, refusal) : 0;
         r = r ?: find_wish(b, vm, starting, &w, refusal);
-        return r != 0 || !w.pgpu ? r : make_vgpu(b, vm, &w, refusal);
+        if (r == 0 && w.pgpu)
+                r = make_vgpu(b, vm, &w, refusal);
+        return r ?: config_vgpus_ensure(b, vm, refusal);
 }
 
 void vm_preview_done(VmPreview *v) {
@@ -155,30 +165,56 @@ void vm_preview_done(VmPreview *v) {
         strv_free(v->vm.objections);
 }
 
+static Vgpu *preview_add(VmPreview *preview, size_t *n_made, Pgpu *pgpu, VgpuType *type, const PciAddress *address) {
+        Vgpu *v = &preview->made[(*n_made)++];
+
+        *v = (Vgpu){.vm = &preview->vm, .group = pgpu->group, .type = type, .pinned = true, .pinned_pci = *address};
+        return v;
+}
+
+/* Whole GPUs of the config that are not there yet, or stand in another group now. */
+static void preview_config(const Batch *b, const Vm *vm, VmPreview *preview, size_t *n_made) {
+        ConfigVgpu wanted[DEMAND_VGPUS_MAX];
+        size_t n = config_vgpus_find(b->pool, vm, wanted, ARRAY_SIZE(wanted) - *n_made);
+        VgpuType *whole = pool_type_by_identifier(b->pool, PASSTHROUGH_IDENTIFIER);
+        PtrArray *vgpus = &preview->vm.vgpus;
+
+        for (size_t i = 0; i < n; i++) {
+                size_t at = 0;
+
+                if (config_vgpu_stands(&wanted[i]))
+                        continue;
+                while (at < vgpus->n && (!wanted[i].there || vgpus->items[at] != wanted[i].there))
+                        at++;
+                vgpus->n = MAX_OF(vgpus->n, at + 1);
+                vgpus->items[at] = preview_add(preview, n_made, wanted[i].pgpu, whole, &wanted[i].address);
+        }
+}
+
 int platform_vgpu_preview(
         const Batch *b, const Vm *vm, VmPreview *preview, const Vm **ret, Refusal *refusal) {
         _cleanup_wish_ Wish w = {};
         JsonReader reader = {};
+        size_t n_made = 0;
         int r;
 
         r = check_platform(vm, refusal);
         r = r ?: find_wish(b, vm, /* starting= */ true, &w, refusal);
         *ret = vm;
-        if (r != 0 || !w.pgpu)
+        if (r != 0)
                 return r;
 
-        preview->vgpu = (Vgpu){
-                .vm = &preview->vm,
-                .group = w.pgpu->group,
-                .type = w.type,
-                .pinned = true,
-                .pinned_pci = w.form.pci_id,
-        };
-        preview->vgpus[0] = &preview->vgpu;
         preview->vm = *vm;
-        preview->vm.vgpus = (PtrArray){.items = preview->vgpus, .n = 1};
-        /* The copy has needs of its own, because a VGPU needs video memory. */
+        preview->vm.vgpus = (PtrArray){.items = preview->vgpus, .n = MIN_OF(vm->vgpus.n, (size_t) DEMAND_VGPUS_MAX)};
+        for (size_t i = 0; i < preview->vm.vgpus.n; i++)
+                preview->vgpus[i] = vm->vgpus.items[i];
         preview->vm.networks = preview->vm.storage = preview->vm.functions = preview->vm.objections = NULL;
+        if (w.pgpu)
+                preview->vgpus[preview->vm.vgpus.n++] = preview_add(preview, &n_made, w.pgpu, w.type, &w.form.pci_id);
+        preview_config(b, vm, preview, &n_made);
+        if (n_made == 0)
+                return 0;
+        /* The copy has needs of its own, because a VGPU needs video memory. */
         r = vm_refresh_needs(b->pool, &reader, &preview->vm);
         if (r == -EINVAL)
                 return refuse_record(refusal, "VM record", &reader);

@@ -1,19 +1,20 @@
 #pragma once
 
 /*
- * The 6.x platform form: a VM whose platform names a PGPU and a config file
+ * VGPUs that follow from a VM's record: the 6.x platform form (a platform that names a PGPU and a config file), and whole GPUs that its
+ * config names (config-vgpus.h)
  */
 
+#include "policyd/decide/assign.h"
 #include "policyd/service/base/batch.h"
 
 int platform_vgpu_ensure(Batch *b, Vm *vm, bool starting, Refusal *refusal);
 
-/* A VM as a start would see it: itself, or a copy with the VGPU of its platform form, of which the pool knows
- * nothing. */
+/* A VM as a start would see it: itself, or a copy with VGPUs of which the pool knows nothing. */
 typedef struct VmPreview {
         Vm vm;
-        Vgpu vgpu;
-        void *vgpus[1];
+        Vgpu made[DEMAND_VGPUS_MAX];
+        void *vgpus[2 * DEMAND_VGPUS_MAX];
 } VmPreview;
 int platform_vgpu_preview(const Batch *b, const Vm *vm, VmPreview *preview, const Vm **ret, Refusal *refusal);
 void vm_preview_done(VmPreview *v);

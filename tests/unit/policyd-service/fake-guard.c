@@ -88,6 +88,28 @@ static bool guard_refuses_keys(const FakeHost *h, struct json_object *config) {
         return h->allowed_config_keys && config_walk(config, &rules, &asks) != 0;
 }
 
+static bool order_has(const StartOrder *order, const char *function) {
+        for (size_t i = 0; i < order->n_pcis; i++)
+                if (streq(PCI_TEXT(&order->pcis[i].address), function))
+                        return true;
+        return false;
+}
+
+/* Those that are no GPU of the host: a GPU is looked at with the others. */
+static bool guard_refuses_function(const FakeHost *h, const StartOrder *order, const char *function) {
+        bool refuses = h->no_iommu || h->refuses_pcidevs || (h->functions[0] && !has_text((char *const *) h->functions, function));
+        JsonReader reader = {};
+
+        for (size_t i = 0; i < h->n_vms && !refuses && h->vms[i].order.vm.config; i++) {
+                VmNeeds others = {};
+
+                (void) vm_config_needs(&reader, h->vms[i].order.vm.config, false, &others);
+                refuses = has_text(others.functions, function);
+                vm_needs_done(&others);
+        }
+        return refuses && !order_has(order, function);
+}
+
 bool fake_guard_refuses(const FakeHost *h, const StartOrder *order) {
         JsonReader reader = {};
         VmNeeds needs = {};
@@ -96,18 +118,9 @@ bool fake_guard_refuses(const FakeHost *h, const StartOrder *order) {
         if (vm_config_needs(&reader, order->vm.config, order->n_vgpus > 0, &needs) < 0)
                 return true;
         refuses = guard_refuses_gpus(h, order) || guard_refuses_keys(h, order->vm.config) ||
-                  ((order->n_pcis > 0 || needs.functions[0]) && needs.target_memory != needs.max_memory) ||
-                  (needs.functions[0] && (h->no_iommu || h->refuses_pcidevs));
-        for (char **f = needs.functions; *f && !refuses; f++) {
-                refuses = h->functions[0] && !has_text((char *const *) h->functions, *f);
-                for (size_t i = 0; i < h->n_vms && !refuses && h->vms[i].order.vm.config; i++) {
-                        VmNeeds others = {};
-
-                        (void) vm_config_needs(&reader, h->vms[i].order.vm.config, false, &others);
-                        refuses = has_text(others.functions, *f);
-                        vm_needs_done(&others);
-                }
-        }
+                  ((order->n_pcis > 0 || needs.functions[0]) && needs.target_memory != needs.max_memory);
+        for (char **f = needs.functions; *f && !refuses; f++)
+                refuses = guard_refuses_function(h, order, *f);
         vm_needs_done(&needs);
         return refuses;
 }

@@ -113,6 +113,8 @@ static Uuid make_vm(Story *s) {
                 if (roll(s, 4) == 0)
                         snprintf(devices + strlen(devices), sizeof(devices) - strlen(devices),
                                 "%s{\"bus\":%zu}", *devices ? "," : "", f + 3);
+        if (roll(s, 5) == 0) /* a K2's, where there is one */
+                snprintf(devices + strlen(devices), sizeof(devices) - strlen(devices), "%s{\"bus\":132}", *devices ? "," : "");
         s->n_with_functions += *devices ? 1 : 0;
         snprintf(record, sizeof(record),
                 "{\"name_label\":\"vm-%zu\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":"
@@ -258,6 +260,77 @@ static void a_device_decides_the_host(void **state) {
         assert_int_equal(world_start_vm(w, &ids[2], NULL), ERROR_NONE);
         world_run(w);
         assert_string_equal(world_vm(w, &ids[2])->resident_on->name_label, "alpha");
+}
+
+/* A GPU that a config names is a VGPU: no other VM gets it, and the setting for devices does not count. */
+static void a_gpu_that_the_config_names_is_booked(void **state) {
+        static const char record[] = "{\"name_label\":\"gpu\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":"
+                                     "{\"max_memkb\":1048576},\"pcidevs\":[{\"bus\":132,\"func\":1},{\"bus\":132}]}}";
+        FakeHost *a = fake_host_add("alpha"), *b = fake_host_add("beta");
+        _cleanup_world_ World *w = world_new();
+        _cleanup_refusal_ Refusal refusal = {};
+        StartOptions dry = {.dry_run = true};
+        Uuid id, next;
+        Job *j;
+        Vm *vm;
+
+        world_start(w);
+        fake_k1_add(a);
+        fake_k2_add(b);
+        a->refuses_pcidevs = b->refuses_pcidevs = a->has_no_functions = b->has_no_functions = true;
+        /* Made before its host is known: the dry run knows of the VGPU, the start makes it. */
+        assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
+        id = vm->object.id;
+        assert_int_equal(vm->vgpus.n, 0);
+        assert_int_equal(world_add_host(w, a), ERROR_NONE);
+        assert_int_equal(vms_start(w->policy, vm, &dry, &j, fresh(w)), 0);
+        assert_int_equal(w->refusal.code, ERROR_CONFIG_NOT_ALLOWED);
+        assert_int_equal(world_add_host(w, b), ERROR_NONE);
+        assert_int_equal(vms_start(w->policy, world_vm(w, &id), &dry, &j, fresh(w)), 0);
+        assert_int_equal(w->refusal.code, ERROR_NONE);
+        assert_int_equal(world_vm(w, &id)->vgpus.n, 0);
+        assert_int_equal(world_start_vm(w, &id, NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm(w, &id)->resident_on->name_label, "beta");
+        assert_string_equal(PCI_TEXT(&world_vgpu(w, &id, 0)->resident_on->pci), "0000:84:00.0");
+        /* The card's other function is ordered with it. */
+        assert_int_equal(fake_vm(b, &id)->order.n_pcis, 2);
+
+        assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
+        next = vm->object.id;
+        assert_int_equal(vm->vgpus.n, 1);
+        assert_int_equal(vms_start(w->policy, vm, &dry, &j, fresh(w)), 0);
+        assert_int_equal(w->refusal.code, ERROR_VM_REQUIRES_GPU);
+        assert_non_null(strstr(w->refusal.message, "at 0000:84:00.0 as the VM's config says"));
+        fake_vm_ends(b, &id, "poweroff", NULL);
+        world_run(w);
+        assert_int_equal(world_start_vm(w, &next, NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &next), "running");
+
+        /* Taken out of the config, it is no VGPU any more. */
+        assert_int_equal(world_request(w, vms_set_config(w->policy, world_vm(w, &id),
+                                                  "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576}}", &refusal)),
+                ERROR_NONE);
+        assert_int_equal(world_vm(w, &id)->vgpus.n, 0);
+}
+
+/* Its host has no device at all, and says so. */
+static void a_host_without_devices_gets_no_vm_that_wants_one(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        Vm *vm;
+
+        a->has_no_functions = b->has_no_functions = true;
+        fake_inventory_changed(a);
+        fake_inventory_changed(b);
+        world_run(w);
+        assert_int_equal(world_request(w, vms_create(w->policy,
+                                                  "{\"name_label\":\"nic\",\"config\":{\"c_info\":{\"type\":\"hvm\"},"
+                                                  "\"b_info\":{\"max_memkb\":1048576},\"pcidevs\":[{\"bus\":3}]}}",
+                                                  &vm, fresh(w))),
+                ERROR_NONE);
+        assert_int_equal(world_start_vm(w, &vm->object.id, NULL), ERROR_VM_REQUIRES_PCI);
 }
 
 /* Its host was declared dead, and the VM destroyed: it has the device all the same. */
@@ -442,6 +515,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_dry_run_is_the_start),
                 cmocka_unit_test(a_device_decides_the_host),
+                cmocka_unit_test(a_gpu_that_the_config_names_is_booked),
+                cmocka_unit_test(a_host_without_devices_gets_no_vm_that_wants_one),
                 cmocka_unit_test(a_vm_that_is_not_of_the_pool_keeps_its_device),
                 cmocka_unit_test(a_host_may_allow_no_devices),
                 cmocka_unit_test(a_key_decides_the_host),

@@ -1,0 +1,110 @@
+/*
+ * Whole GPUs that a VM's config names
+ */
+
+#include "policyd/service/operations/config-vgpus.h"
+
+#include "policyd/decide/allocate.h"
+#include "policyd/decide/assign.h"
+#include "policyd/service/base/additions.h"
+#include "policyd/service/base/limits.h"
+#include "policyd/words/rules.h"
+
+static Vgpu *find_there(const Vm *vm, const PciAddress *address) {
+        for_each(Vgpu, v, &vm->vgpus)
+                if (vgpu_is_of_config(v) && pci_address_compare(&v->pinned_pci, address) == 0)
+                        return v;
+        return NULL;
+}
+
+/* Several hosts may have a PGPU at the address. One with room comes first, then one of the group that the VGPU has; then hosts in the order
+ * of the pool. */
+static Pgpu *find_pgpu(const Pool *pool, const PciAddress *address, const VgpuType *whole, const Vgpu *there) {
+        Pgpu *best = NULL;
+        int best_rank = -1;
+
+        for_each(Pgpu, p, &pool->objects[CLASS_PGPU]) {
+                int rank;
+
+                if (!p->group || pci_address_compare(&p->pci, address) != 0)
+                        continue;
+                rank = (pgpu_capacity(p, whole) > 0) * 2 + (there && there->group == p->group);
+                if (rank > best_rank) {
+                        best = p;
+                        best_rank = rank;
+                }
+        }
+        return best;
+}
+
+size_t config_vgpus_find(const Pool *pool, const Vm *vm, ConfigVgpu *ret, size_t n_max) {
+        const VgpuType *whole = pool_type_by_identifier(pool, PASSTHROUGH_IDENTIFIER);
+        size_t n = 0;
+
+        for (char **f = vm->functions; whole && f && *f && n < n_max; f++) {
+                ConfigVgpu c = {};
+
+                if (pci_address_from_string(*f, &c.address) < 0)
+                        continue;
+                c.there = find_there(vm, &c.address);
+                c.pgpu = find_pgpu(pool, &c.address, whole, c.there);
+                if (c.pgpu)
+                        ret[n++] = c;
+        }
+        return n;
+}
+
+bool config_vgpu_stands(const ConfigVgpu *c) {
+        return c->there && c->there->group == c->pgpu->group;
+}
+
+static bool is_named(const Vm *vm, const Vgpu *v) {
+        for (char **f = vm->functions; f && *f; f++)
+                if (streq(*f, PCI_TEXT(&v->pinned_pci)))
+                        return true;
+        return false;
+}
+
+static int make(Batch *b, Vm *vm, const ConfigVgpu *c, Refusal *refusal) {
+        VgpuType *whole = pool_type_by_identifier(b->pool, PASSTHROUGH_IDENTIFIER);
+        uint32_t device = 0;
+        Vgpu *v;
+        int r;
+
+        if (c->there)
+                object_remove(b, &c->there->object);
+        r = check_limit(b, CLASS_VGPU, 1, refusal);
+        if (r == 0)
+                r = rule_vgpu_create(b->pool, vm, c->pgpu->group, whole, NULL, /* importing= */ true, &device, refusal);
+        if (r == 0 && refusal->code != ERROR_NONE)
+                return 1;
+        r = r ?: vgpu_add(b, vm, c->pgpu->group, whole, device, NULL, /* extra_args= */ "", &v);
+        if (r != 0)
+                return r;
+        v->pinned = true;
+        v->pinned_pci = c->address;
+        return 0;
+}
+
+int config_vgpus_ensure(Batch *b, Vm *vm, Refusal *refusal) {
+        ConfigVgpu wanted[DEMAND_VGPUS_MAX];
+        bool changed = false;
+        size_t n;
+        int r = 0;
+
+        for (size_t i = vm->vgpus.n; i-- > 0;) {
+                Vgpu *v = vm->vgpus.items[i];
+
+                if (!vgpu_is_of_config(v) || is_named(vm, v))
+                        continue;
+                object_remove(b, &v->object);
+                changed = true;
+        }
+        n = config_vgpus_find(b->pool, vm, wanted, ARRAY_SIZE(wanted));
+        for (size_t i = 0; i < n && r == 0; i++)
+                if (!config_vgpu_stands(&wanted[i])) {
+                        r = make(b, vm, &wanted[i], refusal);
+                        changed = true;
+                }
+        return r != 0 || !changed ? r : vm_needs_update(b, vm, refusal);
+}

@@ -1,0 +1,25 @@
+#pragma once
+
+/*
+ * Whole GPUs that a VM's config names: pcidevs, or pci= in xl's form
+ *
+ * A function of pcidevs at whose address a host of the pool has a PGPU is a passthrough VGPU, pinned to that address. So it is booked,
+ * counted, listed and explained as any other, and the config may name it whatever the hosts' allowed_config_keys say. Which functions
+ * are PGPUs is known once their host was heard, so it is asked when the config is set and again at each start.
+ */
+
+#include "policyd/service/base/batch.h"
+
+/* Where the VGPU of one function is wanted, and the VGPU that is there already; NULL: none. */
+typedef struct ConfigVgpu {
+        PciAddress address;
+        Pgpu *pgpu;
+        Vgpu *there;
+} ConfigVgpu;
+
+/* One for each function that is a PGPU, at most n_max. */
+size_t config_vgpus_find(const Pool *pool, const Vm *vm, ConfigVgpu *ret, size_t n_max);
+/* Whether the VGPU is as it should be. */
+bool config_vgpu_stands(const ConfigVgpu *c);
+/* Makes those that are missing, and takes away those that the config does not name any more. */
+int config_vgpus_ensure(Batch *b, Vm *vm, Refusal *refusal);
