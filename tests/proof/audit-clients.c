@@ -34,6 +34,8 @@ typedef struct Asked {
         Fact facts[FACTS_MAX];
         size_t n_facts;
         bool again;
+        bool at_host; /* of hostd itself, beside policyd */
+        bool crossed; /* another call of hostd itself ended meanwhile */
 } Asked;
 
 /* A PGPU whose health somebody cleared, until time passes. */
@@ -397,11 +399,28 @@ static bool is_unsure(const char *what, const char *line) {
         return streq(what, "failed") || (streq(what, "refused") && streq(line_value(line, "code", code), "StorageFailed"));
 }
 
+static bool is_of_same_object(const Asked *a, const Asked *b) {
+        return a->n_facts > 0 && b->n_facts > 0 && streq(a->facts[0].of, b->facts[0].of);
+}
+
+/* policyd's orders, whose end nobody knows yet, may come to the host before it or after it. */
+static void on_acked_at_host(ClientsAudit *a, const Asked *asked) {
+        for (size_t i = 0; i < asked->n_facts; i++)
+                if (!is_all_entries(&asked->facts[i]))
+                        memcpy(property_of(a, &asked->facts[i])->value, asked->facts[i].value, sizeof(Id));
+        for (size_t i = 0; i < a->asked.n; i++)
+                a->asked.items[i].crossed |= !a->asked.items[i].at_host && is_of_same_object(&a->asked.items[i], asked);
+}
+
 static void on_answer(ClientsAudit *a, const Asked *asked, const char *what, const char *line) {
         Id when;
 
-        if (streq(what, "acked"))
+        if (streq(what, "acked") && asked->at_host)
+                on_acked_at_host(a, asked);
+        else if (streq(what, "acked") && !asked->crossed)
                 on_acked(a, asked, line_word(line, 0, when));
+        else if (streq(what, "acked"))
+                on_unsure(a, asked);
         else if (is_unsure(what, line))
                 on_unsure(a, asked);
 }
@@ -426,6 +445,7 @@ static void on_client(ClientsAudit *a, const char *line) {
         memcpy(asked->call, call, sizeof(Id));
         read_facts(line, asked->facts, &asked->n_facts);
         line_value(line, "key", asked->key);
+        asked->at_host = startswith(what, "Host1.");
         asked->again = streq(line_value(line, "again", what), "yes");
         if (*asked->key)
                 on_key(a, asked, line);

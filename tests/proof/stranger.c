@@ -143,7 +143,7 @@ static int change_of(StrangerCall what) {
 }
 
 int stranger_call(Machine *m, StrangerCall what, uint64_t dice, const char *prefix, Refusal *refusal) {
-        Hostd *h = m->inside->hostd;
+        Hostd *h = m->is_frozen ? NULL : m->inside->hostd;
 
         if (h && what == STRANGER_START)
                 return start(m, h, dice, prefix, refusal);

@@ -63,6 +63,12 @@ static void hosts_keep_what_is_enabled(void **state) {
         EXPECT(0, TYPE, ACKED, IS("no"), END);
         EXPECT(1, TYPE, ACKED, IS("yes"), END);
         EXPECT(0, TYPE, ACKED, "2.0 h1 restored", IS("yes"), END);
+        /* policyd's order comes to the host after another client's call, or before it: nobody knows. */
+#define AT_HOST "2.0 client call=2 Host1.PGPU.SetEnabledTypes of=h1 claim=free sets=type:1 of=h1/0000:83:00.0/0ff2 value=yes", "2.0 client call=2 acked"
+        EXPECT(0, TYPE, AT_HOST, "3.0 client call=1 failed", IS("no"), END);
+        EXPECT(0, TYPE, "1.5 client call=1 failed", AT_HOST, IS("no"), END);
+        EXPECT(0, TYPE, AT_HOST, ACKED, IS("yes"), END);
+        EXPECT(1, TYPE, ACKED, AT_HOST, IS("no"), END);
 #define OTHERS(of) "2.0 client call=2 PGPU.SetEnabledVGPUTypes pgpu=p sets=type:* of=" of " value=no sets=type:2 of=" of " value=yes"
         EXPECT(0, ENABLED, ACKED, OTHERS("h1/0000:83:00.0/0ff2"), "2.0 client call=2 acked", IS("no"), END);
         EXPECT(0, ENABLED, ACKED, OTHERS("h1/0000:83:00.0/0ff2"), "2.0 client call=2 acked", IS("yes"), END);
