@@ -17,6 +17,7 @@ void pgpu_done(Pgpu *p) {
         free(p->device_name);
         free(p->driver);
         free(p->bridge);
+        free(p->pci_switch);
         free(p->companions);
         strv_free(p->supported);
         strv_free(p->enabled);

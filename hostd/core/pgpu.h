@@ -27,6 +27,9 @@ typedef struct Pgpu {
         char *driver;                    /* "" for none or unknown; never NULL */
         bool driver_known;
         char *bridge; /* address of the parent bridge, "" when unknown */
+        char *pci_switch; /* of the PCI switch that it hangs on: its upstream port; "" for none, or unknown */
+        uint32_t numa_node;
+        bool node_known;
         bool is_system_display_device, display_known;
         uint64_t bar2_size; /* bytes */
         bool bars_known;

@@ -79,6 +79,8 @@ InventoryPgpu hardware_pgpu_record(const Pgpu *p, PgpuIds *ids) {
         if (p->n_functions > 0)
                 text_format(ids->division, sizeof(ids->division), "%s %" PRIu32,
                         pgpu_division_is_fixed(p) ? "fixed" : "ours", p->n_functions);
+        if (p->node_known)
+                text_format(ids->node, sizeof(ids->node), "%" PRIu32, p->numa_node);
         return (InventoryPgpu){
                 .pci_id = p->address,
                 .vendor_id = ids->text[0],
@@ -89,6 +91,8 @@ InventoryPgpu hardware_pgpu_record(const Pgpu *p, PgpuIds *ids) {
                 .device_name = p->device_name,
                 .driver = p->driver,
                 .bridge = p->bridge,
+                .pci_switch = p->pci_switch,
+                .numa_node = ids->node,
                 .is_system_display_device = p->is_system_display_device,
                 .supported = p->supported,
                 .enabled = p->enabled,

@@ -38,6 +38,7 @@ int hardware_mark_lost(Hardware *h, const HardwareSettings *settings, Pgpu *p);
 typedef struct PgpuIds {
         char text[4][5];
         char division[sizeof("fixed ") + 10];
+        char node[11];
 } PgpuIds;
 
 int hardware_type_record(const HostType *t, char *ret_itself[static 2], TypeRecord *ret);

@@ -37,6 +37,8 @@ typedef struct LibxlHost {
         Libxl *xl;
         XenStore *xs;
         char *const *storage; /* the setting */
+        libxl_pcitopology *topology; /* asked for once; nodes do not change */
+        int n_topology;
         sd_event_source *watch;
         void (*changed)(void *userdata);
         void *userdata;
@@ -227,6 +229,22 @@ static int libxl_each_domain(MachineFactsSource *source, bool functions, HostDom
         return r;
 }
 
+static bool libxl_node(MachineFactsSource *source, const PciAddress *function, uint32_t *ret) {
+        LibxlHost *host = host_of(source);
+
+        if (!host->topology)
+                host->topology = libxl_get_pci_topology(host->xl->ctx, &host->n_topology);
+        for (int i = 0; host->topology && i < host->n_topology; i++) {
+                const libxl_pcitopology *t = &host->topology[i];
+
+                if (t->seg != function->domain || t->bus != function->bus || t->devfn != (function->dev << 3 | function->fn))
+                        continue;
+                *ret = t->node;
+                return t->node != LIBXL_PCITOPOLOGY_INVALID_ENTRY;
+        }
+        return false;
+}
+
 static char *libxl_describe(MachineFactsSource *source) {
         const libxl_version_info *v = libxl_get_version_info(host_of(source)->xl->ctx);
 
@@ -262,6 +280,8 @@ static MachineFactsSource *libxl_free(MachineFactsSource *source) {
         LibxlHost *host = host_of(source);
 
         sd_event_source_disable_unref(host->watch);
+        if (host->topology)
+                libxl_pcitopology_list_free(host->topology, host->n_topology);
         (void) xenstore_close(host->xs);
         libxl_close(host->xl);
         free(host);
@@ -273,6 +293,7 @@ static const MachineFactsOps libxl_ops = {
         .read = libxl_read,
         .memory_free = libxl_memory_free,
         .each_domain = libxl_each_domain,
+        .node = libxl_node,
         .describe = libxl_describe,
         .watch = libxl_watch,
         .free = libxl_free,

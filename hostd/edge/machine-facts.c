@@ -90,6 +90,10 @@ void domain_functions_free(DomainFunction *list, size_t n) {
         free(list);
 }
 
+bool machine_facts_node(MachineFactsSource *source, const PciAddress *function, uint32_t *ret) {
+        return source->ops->node && source->ops->node(source, function, ret);
+}
+
 MachineFactsSource *machine_facts_source_free(MachineFactsSource *source) {
         return source ? source->ops->free(source) : NULL;
 }

@@ -52,6 +52,8 @@ typedef struct MachineFactsOps {
         int (*memory_free)(MachineFactsSource *source, uint64_t *ret);
         /* All but dom0; functions: with name and functions. */
         int (*each_domain)(MachineFactsSource *source, bool functions, HostDomainVisitor visitor, void *userdata);
+        /* The NUMA node of a PCI function; false: it does not know. NULL: it never does. */
+        bool (*node)(MachineFactsSource *source, const PciAddress *function, uint32_t *ret);
         char *(*describe)(MachineFactsSource *source); /* "Xen 4.17.3"; the caller frees; NULL: it does not say */
         /* changed() is called when free memory may have changed without us. NULL: it changes by our own doing only. */
         int (*watch)(MachineFactsSource *source, sd_event *event, void (*changed)(void *userdata), void *userdata);
@@ -69,6 +71,8 @@ int machine_facts_memory_free(MachineFactsSource *source, uint64_t *ret);
 /* The domain with that uuid; -ENOENT: there is none. */
 int machine_facts_find_domain(MachineFactsSource *source, const Uuid *uuid, uint32_t *ret_domid);
 int machine_facts_list_functions(MachineFactsSource *source, DomainFunction **ret, size_t *ret_n);
+/* Under Xen the kernel of dom0 does not know of nodes, but the hypervisor does. */
+bool machine_facts_node(MachineFactsSource *source, const PciAddress *function, uint32_t *ret);
 MachineFactsSource *machine_facts_source_free(MachineFactsSource *source);
 DEFINE_CLEANUP(MachineFactsSource *, machine_facts_source_free)
 

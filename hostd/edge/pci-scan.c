@@ -245,6 +245,8 @@ typedef struct PgpuMaker {
 static void fill_facts(const PgpuMaker *m, const SysfsFacts *facts, Pgpu *p) {
         p->driver_known = true;
         p->bar2_size = facts->bar2_size;
+        p->numa_node = facts->numa_node;
+        p->node_known = facts->node_known;
         p->total_functions = facts->total_functions;
         p->bars_known = facts->bars_known;
         p->is_system_display_device = facts->boot_vga;
@@ -274,10 +276,11 @@ static int make_pgpu(const PgpuMaker *m, size_t i, Pgpu *ret) {
 
         p.driver = strdup(facts ? facts->driver : "");
         p.bridge = facts ? strdup(facts->bridge) : find_bridge(m->tree, &p.address);
+        p.pci_switch = strdup(facts ? facts->pci_switch : "");
         p.vendor_name = name_or_number(pci_access_name_vendor(m->names, p.vendor_id), "Vendor", p.vendor_id);
         p.device_name = name_or_number(
                 pci_access_name_device(m->names, p.vendor_id, p.device_id), "Device", p.device_id);
-        if (!p.driver || !p.bridge || !p.vendor_name || !p.device_name || find_companions(m->tree, m->accelerators, &p) < 0)
+        if (!p.driver || !p.bridge || !p.pci_switch || !p.vendor_name || !p.device_name || find_companions(m->tree, m->accelerators, &p) < 0)
                 return -ENOMEM;
 
         *ret = take_struct(p);

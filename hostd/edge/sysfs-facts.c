@@ -16,6 +16,7 @@
 void sysfs_facts_done(SysfsFacts *f) {
         free(f->driver);
         free(f->bridge);
+        free(f->pci_switch);
         *f = (SysfsFacts){};
 }
 
@@ -70,20 +71,22 @@ static int read_driver(const char *folder, SysfsFacts *f) {
         return f->driver ? 0 : -ENOMEM;
 }
 
-/* ".../0000:80:01.0/0000:84:00.0": the element before the last, when it is an address. */
+/* Cuts the last element off the path; the address that it ends with then, or "". */
 static char *parent_in_path(char *path) {
         PciAddress parent;
-        char *last, *before;
+        const char *before;
+        char *last;
 
         last = strrchr(path, '/');
         if (!last)
                 return strdup("");
         *last = '\0';
-        before = strrchr(path, '/');
-        before = before ? before + 1 : path;
+        before = last_element(path);
         return pci_address_from_string(before, &parent) < 0 ? strdup("") : strdup(PCI_TEXT(&parent));
 }
 
+/* "…/0000:00:03.0/0000:81:00.0/0000:82:08.0/0000:83:00.0": a function hangs on a switch by one of its downstream ports, and these on its
+ * upstream port. A root port hangs on the root bus, which is no address. */
 static int read_bridge(const char *folder, SysfsFacts *f) {
         _cleanup_free_ char *path = NULL;
         int r;
@@ -95,7 +98,18 @@ static int read_bridge(const char *folder, SysfsFacts *f) {
                 path = realpath(folder, NULL);
 
         f->bridge = path ? parent_in_path(path) : strdup("");
-        return f->bridge ? 0 : -ENOMEM;
+        f->pci_switch = path && f->bridge && *f->bridge ? parent_in_path(path) : strdup("");
+        return f->bridge && f->pci_switch ? 0 : -ENOMEM;
+}
+
+/* -1: the kernel does not know; under Xen it does not (machine_facts_node()). */
+static int read_node(const char *folder, SysfsFacts *f) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = read_if_there(folder, "numa_node", /* line= */ true, &text);
+        f->node_known = text && parse_u32(text, &f->numa_node) >= 0;
+        return r;
 }
 
 static int read_boot_vga(const char *folder, SysfsFacts *f) {
@@ -157,6 +171,8 @@ int sysfs_facts_read(const char *folder, SysfsFacts *ret) {
                 r = read_driver(folder, &f);
         if (r >= 0)
                 r = read_bridge(folder, &f);
+        if (r >= 0)
+                r = read_node(folder, &f);
         if (r >= 0)
                 r = read_boot_vga(folder, &f);
         if (r >= 0)

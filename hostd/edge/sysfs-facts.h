@@ -12,6 +12,9 @@
 typedef struct SysfsFacts {
         char *driver; /* "" for none */
         char *bridge; /* address of the parent, "" for a root bus */
+        char *pci_switch; /* address of the upstream port of the switch that the parent is of, "" for none */
+        uint32_t numa_node;
+        bool node_known;
         bool is_virtual_function;
         PciAddress physical;       /* of a virtual function */
         uint32_t total_functions;  /* virtual ones that it can have */

@@ -4,6 +4,9 @@
  * Strings are borrowed where the record's own destructor is not used; only the lists are made here.
  */
 
+#include <inttypes.h>
+
+#include "common/base/text.h"
 #include "hostd/service/claim.h"
 #include "hostd/service/host-internal.h"
 #include "hostd/vm/vms.h"
@@ -101,6 +104,13 @@ static void borrowed_done(Borrowed *b) {
         free(b->pgpus);
 }
 
+static void fill_node(Hostd *h, const Pgpu *p, PgpuIds *ids) {
+        uint32_t node;
+
+        if (!p->node_known && machine_facts_node(h->facts.source, &p->address, &node))
+                text_format(ids->node, sizeof(ids->node), "%" PRIu32, node);
+}
+
 static int fill_hardware(Hostd *h, Borrowed *b, Inventory *ret) {
         const Hardware *hardware = &h->gpus.hardware;
         int r;
@@ -121,6 +131,7 @@ static int fill_hardware(Hostd *h, Borrowed *b, Inventory *ret) {
         }
         for (size_t i = 0; i < hardware->n_pgpus; i++) {
                 ret->pgpus[i] = hardware_pgpu_record(&hardware->pgpus[i], &b->pgpus[i]);
+                fill_node(h, &hardware->pgpus[i], &b->pgpus[i]);
                 ret->pgpus[ret->n_pgpus++].held_by = strangers_describe(&h->strangers, &hardware->pgpus[i].address);
                 if (!ret->pgpus[i].held_by)
                         return -ENOMEM;

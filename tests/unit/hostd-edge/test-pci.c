@@ -162,6 +162,9 @@ static void sysfs_tells_all(void **state) {
         assert_true(f.pgpus[0].display_known);
         assert_false(f.pgpus[0].is_system_display_device);
 
+        assert_string_equal(f.pgpus[0].pci_switch, "");
+        assert_false(f.pgpus[0].node_known);
+
         assert_k1(&f.pgpus[1]);
         assert_true(f.pgpus[1].is_system_display_device);
         assert_string_equal(f.pgpus[1].driver, "nouveau");
@@ -398,6 +401,33 @@ static char *listing_of_machine(void) {
         return text;
 }
 
+/* Root port, upstream port, downstream port, GPU; a root port alone is no switch. */
+static void sysfs_tells_where_a_gpu_hangs(void **state) {
+        static const struct {
+                const char *path, *node, *pci_switch, *bridge;
+                bool known;
+        } cases[] = {
+                {"/sys/devices/pci0000:00/0000:00:03.0/0000:81:00.0/0000:82:08.0/0000:83:00.0", "1", "0000:81:00.0", "0000:82:08.0", true},
+                {"/sys/devices/pci0000:00/0000:00:03.0/0000:83:00.0", "0", "", "0000:00:03.0", true},
+                {"/sys/devices/pci0000:00/0000:83:00.0", "-1", "", "", false},
+                {"x", "", "", "", false},
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                SysfsFacts f;
+
+                write_file(state, "place/realpath", cases[i].path);
+                write_file(state, "place/numa_node", cases[i].node);
+                assert_ok(sysfs_facts_read(in_folder(state, "place"), &f));
+                assert_string_equal(f.pci_switch, cases[i].pci_switch);
+                assert_string_equal(f.bridge, cases[i].bridge);
+                assert_int_equal(f.node_known, cases[i].known);
+                if (f.node_known)
+                        assert_int_equal(f.numa_node, i == 0);
+                sysfs_facts_done(&f);
+        }
+}
+
 static void listing_tells_what_it_can(void **state) {
         _cleanup_free_ char *text = listing_of_machine();
         _cleanup_found_ Found f = {};
@@ -574,6 +604,7 @@ int main(void) {
                 IN_FOLDER(a_listing_without_bytes_names_the_form_that_has_them),
                 IN_FOLDER(arbiter_names_the_display),
                 IN_FOLDER(sources_that_are_none),
+                IN_FOLDER(sysfs_tells_where_a_gpu_hangs),
                 IN_FOLDER(listing_tells_what_it_can),
                 cmocka_unit_test(listing_may_have_other_line_ends),
                 cmocka_unit_test(cut_listing_gives_whole_devices),
