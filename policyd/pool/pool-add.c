@@ -70,6 +70,7 @@ int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const Pc
         p->host = host;
         p->pci = *pci;
         p->present = !key;
+        p->numa_node = -1;
         if (text_copy(&p->vendor_id, vendor_id) < 0 || text_copy(&p->device_id, device_id) < 0 || text_copy(&p->division, "none") < 0 ||
                 pgpu_update_name(p) < 0 || ptr_array_reserve(&host->pgpus, 1) < 0)
                 return -ENOMEM;

@@ -184,6 +184,20 @@ void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present) {
         host_note(pool, p->host);
 }
 
+int pool_set_pgpu_place(Pool *pool, Pgpu *p, int32_t numa_node, const char *pci_switch_or_null) {
+        uint64_t properties = p->numa_node != numa_node ? PGPU_NUMA_NODE : 0;
+        int r;
+
+        p->numa_node = numa_node;
+        r = text_set(&p->pci_switch, strempty(pci_switch_or_null));
+        properties |= r > 0 ? PGPU_PCI_SWITCH : 0;
+        if (properties)
+                object_note(pool, &p->object, properties, /* store= */ false);
+        if (properties)
+                host_note(pool, p->host);
+        return MIN_OF(r, 0);
+}
+
 int pool_set_pgpu_division(Pool *pool, Pgpu *p, const char *division_or_null) {
         int r;
 

@@ -162,6 +162,8 @@ struct Pgpu {
         bool reported;     /* stands in its host's last report, though perhaps held or lost; not stored */
         char *held_by;     /* "domain 'x' (id 7)", which is not of the pool; NULL: nobody. Not stored */
         PgpuHealth health;   /* good or lost, as its host says; not stored */
+        int32_t numa_node;   /* -1: unknown; not stored, as the next */
+        char *pci_switch;    /* that it hangs on: address of its upstream port; "": none, or unknown */
         char *division;      /* "none", "ours N", "fixed N" virtual functions */
         char *health_reason; /* a sentence; NULL while it is good */
         GpuGroup *group;   /* NULL: in none */
@@ -473,6 +475,7 @@ int pool_set_pgpu_enabled(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n)
 int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n);
 void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present);
 /* The PGPU is reported, and this holds it; NULL or "": nobody. 0 or -ENOMEM. */
+int pool_set_pgpu_place(Pool *pool, Pgpu *p, int32_t numa_node, const char *pci_switch_or_null); /* in its host */
 int pool_set_pgpu_division(Pool *pool, Pgpu *p, const char *division_or_null);
 int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by);
 /* Names are copied. 0 or -ENOMEM, and then all is as before. */

@@ -74,6 +74,11 @@ static uint64_t number_memory_computed(const void *host) {
         return host_memory_available(host);
 }
 
+/* -1: unknown. */
+static uint64_t number_pgpu_node(const void *pgpu) {
+        return (uint64_t) (int64_t) ((const Pgpu *) pgpu)->numa_node;
+}
+
 /* -1: none. */
 static uint64_t number_vm_domain(const void *vm) {
         return ((const Vm *) vm)->domid ?: (uint64_t) -1;

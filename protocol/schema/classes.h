@@ -105,6 +105,8 @@
         P(x, OTHER_CONFIG, "OtherConfig", "a{ss}", CHANGES, MAP, other_config, SET("other_config"), "other-config",   \
                 MAP)                                                                                                  \
         P(x, DIVISION, "Division", "s", CHANGES, TEXT, division, OPT("division"), "division", VALUE)                  \
+        P(x, NUMA_NODE, "NUMANode", "i", CHANGES, NUMBER_OF(pgpu_node), object, NONE, "numa-node", VALUE)             \
+        P(x, PCI_SWITCH, "PCISwitch", "s", CHANGES, TEXT, pci_switch, NONE, "pci-switch", VALUE)                      \
         P(x, WHOLE, "Size", "t", CONST, NUMBER_OF(whole_pgpu), object, NONE, "size", VALUE)
 
 #define GPU_GROUP_SCHEMA(P, R, x)                                                                                    \

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "common/base/parse.h"
 #include "common/base/strbuf.h"
 #include "policyd/words/rules.h"
 #include "policyd/service/base/additions.h"
@@ -219,6 +220,12 @@ static int update_health(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
                 hs->batch->pool, pgpu, lost ? PGPU_HEALTH_LOST : PGPU_HEALTH_GOOD, i->health_reason);
 }
 
+static int32_t node_of(const InventoryPgpu *i) {
+        uint32_t node;
+
+        return isempty(i->numa_node) || parse_u32(i->numa_node, &node) < 0 || node > INT32_MAX ? -1 : (int32_t) node;
+}
+
 static int update_card(Hosts *hs, Host *h, const InventoryPgpu *i) {
         _cleanup_refusal_ Refusal refusal = {};
         Pgpu *pgpu = find_card(h, i);
@@ -240,6 +247,7 @@ static int update_card(Hosts *hs, Host *h, const InventoryPgpu *i) {
         log_holder(pgpu, i->held_by);
         r = pool_set_pgpu_held_by(hs->batch->pool, pgpu, i->held_by);
         r = r ?: pool_set_pgpu_division(hs->batch->pool, pgpu, i->division);
+        r = r ?: pool_set_pgpu_place(hs->batch->pool, pgpu, node_of(i), i->pci_switch);
         r = r ?: update_health(hs, pgpu, i);
         r = r ?: refresh_card(hs, pgpu, i);
         return r ?: update_card_types(hs, pgpu, i);
