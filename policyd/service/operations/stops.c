@@ -137,6 +137,17 @@ int cancel_job(Operations *ops, Job *j, Refusal *refusal) {
                 "A hard shutdown cannot be cancelled: VM '%s' is being destroyed.", vm->name_label);
 }
 
+/* The start goes on, also after policyd or the link was away. */
+static void withdraw_cancelling(Operations *ops, Vm *vm, Operation *op) {
+        Job *j = operation_job(op);
+
+        vm->stop_token = UUID_NULL;
+        pool_touch(ops->batch->pool, &vm->object, 0, /* store= */ true);
+        j->cancel_requested = false;
+        pool_touch(ops->batch->pool, &j->object, 0, /* store= */ true);
+        operation_progress(op, "accepted", -1);
+}
+
 /* After the commit */
 
 static void stop_replied(
@@ -169,8 +180,7 @@ static void stop_replied(
                 } else if (op && op->kind == OPERATION_START) {
                         log_vm(LOG_WARNING, NULL, vm, vm_host(vm), "Cancelling the start of VM %s was refused: %s",
                                 vm->name_label, strempty(message));
-                        operation_job(op)->cancel_requested = false;
-                        operation_progress(op, "accepted", -1);
+                        withdraw_cancelling(ops, vm, op);
                 } else
                         operation_finish(op, JOB_FAILED, code, strempty(message));
                 break;
