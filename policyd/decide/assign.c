@@ -10,9 +10,13 @@
  * passes it never fails later;
  *   - PGPUs that cannot be told apart (same kinds possible, same use, same placements) are tried once;
  *   - where kinds do mix, states that failed are remembered.
+ *
+ * For several VGPUs it is repeated on the PGPUs of one switch or node at a time (nearness.h): the choice is theirs if the algorithm likes
+ * it as much.
  */
 
 #include "policyd/decide/assign.h"
+#include "policyd/decide/nearness.h"
 #include "policyd/pool/pool-internal.h"
 #include "policyd/decide/verdict.h"
 
@@ -20,6 +24,8 @@
 
 typedef struct Slot {
         Pgpu *pgpu;
+        uint32_t may;   /* kinds, before some slots were left out */
+        size_t place;   /* of places */
         uint32_t kinds; /* bit k: kind k could go there before this decision */
         uint32_t used;  /* without the start's own holds */
         uint32_t own_holds;
@@ -39,6 +45,8 @@ struct Assigner {
         size_t n_slots, size;
         uint32_t need[DEMAND_VGPUS_MAX]; /* per kind, not yet placed */
         size_t chosen[DEMAND_VGPUS_MAX]; /* slot of each VGPU */
+        uint64_t ranks[DEMAND_VGPUS_MAX]; /* of the slots that were chosen, as they were then */
+        PciPlaces places;                 /* of the slots */
         size_t *order;                   /* working memory of each depth: candidates */
         FailedState *failed;             /* states from which there is no way on */
         uint64_t round;                  /* of all hosts that were tried: the states of others count no more */
@@ -173,9 +181,7 @@ static int assigner_prepare(Assigner *a, const Host *h, bool good) {
         }
 
         a->n_slots = 0;
-        a->round++;
-        for (size_t k = 0; k < d->n_kinds; k++)
-                a->need[k] = d->kinds[k].count;
+        a->places.n = 0;
 
         for_each(Pgpu, p, &h->pgpus) {
                 Slot s = {.pgpu = p};
@@ -195,6 +201,8 @@ static int assigner_prepare(Assigner *a, const Host *h, bool good) {
                         continue;
                 s.used = p->used -
                          s.own_holds * (d->reservation ? pgpu_type_size(p, d->reservation->type) : 0);
+                s.may = s.kinds;
+                s.place = places_find(&a->places, p);
                 a->slots[a->n_slots++] = s;
         }
 
@@ -419,6 +427,7 @@ static bool assigner_place(Assigner *a, size_t depth) {
         order = a->order + depth * a->size;
         n = assigner_candidates(a, kind, order);
         for (size_t i = 0; i < n; i++) {
+                a->ranks[depth] = slot_rank(d, &a->slots[order[i]], kind);
                 slot_place(d, &a->slots[order[i]], kind, +1);
                 a->need[kind]--;
                 a->chosen[depth] = order[i];
@@ -433,12 +442,60 @@ static bool assigner_place(Assigner *a, size_t depth) {
         return false;
 }
 
+/* From the beginning, on the slots of some places. */
+static bool assigner_search(Assigner *a, uint32_t places) {
+        a->round++;
+        for (size_t k = 0; k < a->demand->n_kinds; k++)
+                a->need[k] = a->demand->kinds[k].count;
+        for (size_t i = 0; i < a->n_slots; i++) {
+                Slot *s = &a->slots[i];
+
+                s->kinds = places >> s->place & 1 ? s->may : 0;
+                s->placed_units = s->placed_kinds = 0;
+                memset(s->placed, 0, sizeof(s->placed));
+        }
+        return assigner_place(a, 0);
+}
+
+/* The group's algorithm likes a no less than b. */
+static bool ranks_are_as_good(const uint64_t *a, const uint64_t *b, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (a[i] != b[i])
+                        return a[i] < b[i];
+        return true;
+}
+
+/* Looks for PGPUs that are nearer to each other than those that were chosen, and that the algorithm likes as much. */
+static void assigner_gather(Assigner *a) {
+        uint64_t ranks[DEMAND_VGPUS_MAX];
+        size_t chosen[DEMAND_VGPUS_MAX];
+        uint32_t set = 0, nearest, at = 0;
+
+        for (size_t i = 0; i < a->demand->n_vgpus; i++)
+                set |= UINT32_C(1) << a->slots[a->chosen[i]].place;
+        nearest = places_spread(&a->places, set);
+        memcpy(ranks, a->ranks, sizeof(ranks));
+        memcpy(chosen, a->chosen, sizeof(chosen));
+        while ((set = places_next_set(&a->places, &at))) {
+                uint32_t spread = places_spread(&a->places, set);
+
+                if (spread >= nearest || !assigner_search(a, set) || !ranks_are_as_good(a->ranks, ranks, a->demand->n_vgpus))
+                        continue;
+                nearest = spread;
+                memcpy(ranks, a->ranks, sizeof(ranks));
+                memcpy(chosen, a->chosen, sizeof(chosen));
+        }
+        memcpy(a->chosen, chosen, sizeof(chosen));
+}
+
 int assigner_try(Assigner *a, const Host *h, Pgpu **ret_pgpus) {
         int r = 0;
 
         for (int good = h->uneven; good >= 0 && r == 0; good--) {
                 r = assigner_prepare(a, h, good);
-                r = r < 0 ? r : assigner_place(a, 0);
+                r = r < 0 ? r : assigner_search(a, /* places= */ UINT32_MAX);
+                if (r > 0 && a->places.n > 1 && a->demand->n_vgpus > 1)
+                        assigner_gather(a);
         }
         for (size_t i = 0; r > 0 && i < a->demand->n_vgpus; i++)
                 ret_pgpus[i] = a->slots[a->chosen[i]].pgpu;

@@ -27,6 +27,7 @@ struct Candidate {
         bool last;        /* it would have to use a place where starts failed */
         size_t n_members; /* of the VM's anti-affine group, how many are here */
         uint64_t *scores; /* one for each VGPU */
+        uint32_t spread;  /* of the PGPUs that several VGPUs would get (nearness.h); with best-fit 0, since they follow demand */
         size_t tier;
 };
 

@@ -9,6 +9,7 @@
  */
 
 #include "policyd/decide/decider.h"
+#include "policyd/decide/nearness.h"
 #include "policyd/pool/pool-internal.h"
 #include "protocol/config-keys.h"
 
@@ -233,6 +234,13 @@ static bool pgpus_are_good(Pgpu *const *pgpus, size_t n) {
         return true;
 }
 
+static bool demand_has_best_fit(const Demand *d) {
+        for (size_t k = 0; k < d->n_kinds; k++)
+                if (d->kinds[k].group->algorithm == ALGORITHM_BEST_FIT)
+                        return true;
+        return false;
+}
+
 int candidate_check_gpus(Candidate *c, const Demand *d, Assigner *assigner) {
         uint64_t scores[DEMAND_VGPUS_MAX];
         Pgpu *pgpus[DEMAND_VGPUS_MAX];
@@ -263,8 +271,10 @@ int candidate_check_gpus(Candidate *c, const Demand *d, Assigner *assigner) {
                 return r;
         if (r == 0)
                 candidate_fail_together(c, d);
-        else
+        else {
                 c->last = c->host->standing != PLACE_GOOD || !pgpus_are_good(pgpus, d->n_vgpus);
+                c->spread = demand_has_best_fit(d) ? 0 : pgpus_spread(pgpus, d->n_vgpus);
+        }
         return 0;
 }
 
@@ -300,7 +310,8 @@ static bool candidate_fits_gpus(const Candidate *c) {
 }
 
 /* By what makes a tier: what the reservation holds, then whether starts failed there, then how few of the
- * VM's group are there, then each VGPU's score in the direction of its group's algorithm. */
+ * VM's group are there, then each VGPU's score in the direction of its group's algorithm, then how near to each other its PGPUs
+ * would be. */
 static int compare_tier(const Candidate *a, const Candidate *b, const Demand *d) {
         if (a->n_own != b->n_own)
                 return a->n_own > b->n_own ? -1 : 1;
@@ -316,6 +327,8 @@ static int compare_tier(const Candidate *a, const Candidate *b, const Demand *d)
                         return (a->scores[i] < b->scores[i]) != most_first ? -1 : 1;
         }
 
+        if (a->spread != b->spread)
+                return a->spread < b->spread ? -1 : 1;
         return 0;
 }
 

@@ -44,7 +44,7 @@ static int demand_scores_new(const Demand *demand, size_t n_places, DemandScores
 
         d->demand = *demand;
         d->demand.vm = NULL;
-        d->n_keys = MAX_OF(demand->n_kinds, (size_t) 1);
+        d->n_keys = MAX_OF(demand->n_kinds + (demand->n_vgpus > 1), (size_t) 1);
         for (size_t k = 0; k < demand->n_kinds; k++)
                 d->best_fit |= demand->kinds[k].group->algorithm == ALGORITHM_BEST_FIT;
 
@@ -143,6 +143,10 @@ void demand_scores_of(const DemandScores *d, const uint64_t *keys, uint64_t *ret
         }
 }
 
+uint32_t demand_spread_of(const DemandScores *d, const uint64_t *keys) {
+        return d->demand.n_vgpus > 1 ? (uint32_t) keys[d->demand.n_kinds] : 0;
+}
+
 /* The key orders misses as denial.c does when it looks for the nearest among candidates. */
 static uint64_t key_of_miss(const Candidate *c) {
         uint64_t farness = (uint64_t) (5 - error_code_nearness(c->gpu)),
@@ -232,6 +236,8 @@ int scores_work_out(DemandScores *d, size_t at, const Host *h) {
                 return r;
         if (c.gpu != ERROR_NONE)
                 keys[0] = key_of_miss(&c);
+        if (d->demand.n_vgpus > 1)
+                keys[d->demand.n_kinds] = c.spread;
         if (d->best_fit || c.gpu != ERROR_NONE)
                 return 0;
         for (size_t i = d->demand.n_vgpus; i > 0; i--) {
@@ -377,7 +383,7 @@ static bool place_is(const Place *p) {
 /* Works them out anew and compares; what is kept is then what it should be. */
 static int keys_are(DemandScores *d, size_t at, const Host *h, bool *ret) {
         uint64_t *keys = d->keys + at * d->n_keys, mask = d->best_fit ? d->masks[at] : 0;
-        uint64_t before[DEMAND_VGPUS_MAX];
+        uint64_t before[DEMAND_VGPUS_MAX + 1];
         int r;
 
         memcpy(before, keys, d->n_keys * sizeof(*keys));

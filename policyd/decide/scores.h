@@ -54,7 +54,7 @@ typedef struct DemandScores {
         uint64_t asked;   /* number of the decision that last asked */
         uint64_t current; /* the scores are as of this one */
         Assigner *assigner;
-        uint64_t *keys; /* n_keys for each place, one for each kind of VGPU */
+        uint64_t *keys; /* n_keys for each place, one for each kind of VGPU, and for several VGPUs the spread of their PGPUs */
         size_t n_keys;
         uint64_t *masks; /* with best-fit, for each place whose GPUs fit: bit i: it has fits[i]; 0: there are
                             too many, it is asked each time */
@@ -103,6 +103,7 @@ static inline int scores_ask(const Scores *s, DemandScores *d, size_t at) {
 
 /* The scores of the VGPUs that the keys stand for. */
 void demand_scores_of(const DemandScores *d, const uint64_t *keys, uint64_t *ret_scores);
+uint32_t demand_spread_of(const DemandScores *d, const uint64_t *keys);
 
 /* For the checker: whether what is kept of a host is what it would be if it were worked out anew. It is then; -ENOMEM. */
 int scores_check(const Pool *pool, const Host *h, bool *ret_same);

@@ -205,6 +205,7 @@ static void add_front(Search *s) {
                         .host = p->host,
                         .scores = r->scores + r->n * r->demand.n_vgpus,
                         .memory_available = p->memory,
+                        .spread = demand_spread_of(s->d, keys_of(s, s->front[i])),
                 };
                 demand_scores_of(s->d, keys_of(s, s->front[i]), r->candidates[r->n].scores);
         }

@@ -215,6 +215,14 @@ static void *pick(History *h, ObjectClass c) {
         return all->n > 0 ? all->items[roll(&h->dice, (uint32_t) all->n)] : NULL;
 }
 
+/* A card is found in another slot. */
+static void step_place(History *h, Pgpu *p) {
+        static const char *const switches[] = {"", "0000:10:00.0", "0000:20:00.0", "0000:30:00.0"};
+
+        assert_int_equal(
+                pool_set_pgpu_place(h->w->pool, p, (int32_t) roll(&h->dice, 3) - 1, switches[roll(&h->dice, ARRAY_SIZE(switches))]), 0);
+}
+
 static void step_hardware(History *h) {
         World *w = h->w;
         Host *host = pick(h, CLASS_HOST);
@@ -265,6 +273,10 @@ static void step_hardware(History *h) {
         case 6:
                 if (host)
                         pool_set_host_enabled(w->pool, host, roll(&h->dice, 3) > 0);
+                break;
+        case 9:
+                if (p)
+                        step_place(h, p);
                 break;
         default:
                 if (host)
