@@ -352,6 +352,26 @@ static void sentence_places(StrBuf *b, const Demand *d, Pgpu *const *pgpus) {
         }
 }
 
+/* What is known of where several PGPUs hang: "; all behind PCI switch 0000:81:00.0". */
+static void sentence_nearness(StrBuf *b, Pgpu *const *pgpus, size_t n) {
+        bool several = false, one_switch = true, one_node = true, known = true;
+
+        for (size_t i = 0; i < n; i++) {
+                several |= pgpus[i] != pgpus[0];
+                one_switch &= streq(pgpus[i]->pci_switch, pgpus[0]->pci_switch) && *pgpus[i]->pci_switch;
+                one_node &= pgpus[i]->numa_node == pgpus[0]->numa_node;
+                known &= pgpus[i]->numa_node >= 0;
+        }
+        if (!several)
+                return;
+        if (one_switch)
+                strbuf_addf(b, "; all behind PCI switch %s", pgpus[0]->pci_switch);
+        if (known && one_node)
+                strbuf_addf(b, "%son NUMA node %" PRIi32, one_switch ? ", " : "; all ", pgpus[0]->numa_node);
+        else if (known)
+                strbuf_add(b, "; on several NUMA nodes, since none alone has as good PGPUs");
+}
+
 void sentence_host_verdict(StrBuf *b, const HostVerdict *v) {
         if (v->code != ERROR_NONE && v->remedy->kind != REMEDY_NONE) {
                 sentence_host(b, v->demand, v->candidate, v->remedy);
@@ -364,6 +384,7 @@ void sentence_host_verdict(StrBuf *b, const HostVerdict *v) {
 
         strbuf_addf(b, "%s %s", v->host->name_label, v->chosen ? "would be chosen" : "could run it");
         sentence_places(b, v->demand, v->pgpus);
+        sentence_nearness(b, v->pgpus, v->demand->n_vgpus);
         if (v->candidate->n_members > 0)
                 strbuf_addf(b, "; %zu VM%s of group '%s' %s there", v->candidate->n_members,
                         PLURAL(v->candidate->n_members), v->demand->vm->group->name_label,
