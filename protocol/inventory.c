@@ -53,6 +53,14 @@ static const RecordField vm_fields[] = {
 
 static const RecordTable vm_table = RECORD_TABLE(InventoryVm, vm_fields);
 
+static const RecordField domain_fields[] = {
+        FIELD(InventoryDomain, uuid, REQUIRED, UUID),
+        FIELD(InventoryDomain, domid, REQUIRED, U32),
+        FIELD(InventoryDomain, name, OPTIONAL, TEXT),
+};
+
+static const RecordTable domain_table = RECORD_TABLE(InventoryDomain, domain_fields);
+
 static const RecordField fields[] = {
         FIELD_VERSION,
         FIELD(Inventory, seq, REQUIRED, U64),
@@ -76,6 +84,7 @@ static const RecordField fields[] = {
         FIELD_LIST(Inventory, types, OPTIONAL, &type_record_table, INVENTORY_TYPES_MAX),
         FIELD_LIST(Inventory, pgpus, OPTIONAL, &pgpu_table, INVENTORY_PGPUS_MAX),
         FIELD_LIST(Inventory, vms, OPTIONAL, &vm_table, INVENTORY_VMS_MAX),
+        FIELD_LIST(Inventory, domains, IF_ANY, &domain_table, INVENTORY_VMS_MAX),
         FIELD_LIST(Inventory, ended, OPTIONAL, &vm_event_table, INVENTORY_VMS_MAX),
 };
 

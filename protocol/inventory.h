@@ -17,6 +17,7 @@
  *            "domid":3,"memory":bytes,"vgpus":[{"id":[…],"uuid":…,"pgpu":"0000:84:00.0","identifier":…,"state":{…}}],
  *            "pcis":[{"id":[…],"address":"0000:84:00.0","state":{"plugged":true}}],
  *            "functions":["0000:03:00.0"]}],
+ *    "domains":[{"uuid":…,"domid":7,"name":"by hand"}],
  *    "ended":[{VMEvent of a VM that ended, kept until policyd's next claim has read it}],
  *    "problems":["/usr/share/nvidia/vgx/grid_k100.conf:3: …"],"orders":13}
  *
@@ -27,7 +28,8 @@
  * nothing is started on such a PGPU. division: "ours 4" or "fixed 4" for a PGPU that has virtual functions, absent
  * for others. health: "lost" for a PGPU that does not answer any more, absent for a good one; nothing is
  * started on a lost one. orders is the highest number of an order that the host took, or that a claim told it, of the pool that has it claimed. vms: one whose stored order or run folder the host cannot read has
- * its own uuid as the token and names no GPU; it runs as far as anybody knows. Memory in bytes. seq is the
+ * its own uuid as the token and names no GPU; it runs as far as anybody knows. domains: those that have a GPU of the
+ * host and that its hostd did not start; absent where there are none. Memory in bytes. seq is the
  * number of the last event that the inventory includes. A token that stands in neither vms nor ended does not
  * run on this host: policyd may release what it booked for it.
  */
@@ -65,6 +67,13 @@ typedef struct InventoryVm {
         char **functions; /* that its config passes through */
 } InventoryVm;
 
+/* A domain that hostd did not start. */
+typedef struct InventoryDomain {
+        Uuid uuid;
+        uint32_t domid;
+        char *name; /* "" when it has none */
+} InventoryDomain;
+
 typedef struct Inventory {
         uint64_t seq, epoch;
         uint64_t orders;
@@ -83,6 +92,8 @@ typedef struct Inventory {
         size_t n_pgpus;
         InventoryVm *vms;
         size_t n_vms;
+        InventoryDomain *domains;
+        size_t n_domains;
         VmEvent *ended;
         size_t n_ended;
         char **problems;

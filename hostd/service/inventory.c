@@ -93,6 +93,24 @@ static int fill_vms(const Hostd *h, Inventory *ret) {
         return 0;
 }
 
+/* Each domain once, however many functions it has. A VM that cannot be read stands among the VMs. */
+static int fill_domains(const Hostd *h, Inventory *ret) {
+        const Strangers *s = &h->strangers;
+
+        ret->domains = calloc(s->n + 1, sizeof(*ret->domains));
+        for (size_t i = 0; ret->domains && i < s->n; i++) {
+                const DomainFunction *f = &s->list[i];
+                bool known = strangers_is_unread(s, &f->uuid);
+
+                for (size_t k = 0; k < ret->n_domains && !known; k++)
+                        known = ret->domains[k].domid == f->domid;
+                if (!known)
+                        ret->domains[ret->n_domains++] =
+                                (InventoryDomain){.uuid = f->uuid, .domid = f->domid, .name = f->name};
+        }
+        return ret->domains ? 0 : -ENOMEM;
+}
+
 /* What the records of the hardware borrow from, beside the hardware itself. */
 typedef struct Borrowed {
         char *(*types)[2];
@@ -193,6 +211,7 @@ static void inventory_drop(Inventory *i) {
         free(i->types);
         free(i->pgpus);
         free(i->vms);
+        free(i->domains);
         free(i->ended);
 }
 
@@ -224,6 +243,8 @@ int host_build_inventory(Hostd *h, uint64_t after_seq, uint64_t *ret_told, char 
         r = fill_hardware(h, &borrowed, &inventory);
         if (r >= 0)
                 r = fill_vms(h, &inventory);
+        if (r >= 0)
+                r = fill_domains(h, &inventory);
         if (r >= 0)
                 r = fill_ended(h, after_seq, &inventory);
         if (r < 0)
