@@ -8,6 +8,7 @@
 #include "hostd/bus/bus-internal.h"
 #include "hostd/service/claim.h"
 #include "hostd/service/vm-orders.h"
+#include "hostd/service/vm-records.h"
 
 static const char *caller_of(sd_bus_message *m) {
         return strempty(sd_bus_message_get_sender(m));
@@ -18,8 +19,8 @@ typedef struct ClaimArguments {
         const char *pool, *instance;
 } ClaimArguments;
 
-/* The inventory has names from programs and hardware, so its text is checked as it is sent. */
-static int reply_inventory(sd_bus_message *m, const uint64_t *held_or_null, const char *inventory) {
+/* An inventory and an order have names from programs and hardware, so the text is checked as it is sent. */
+static int reply_text(sd_bus_message *m, const uint64_t *held_or_null, const char *text) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         int r;
 
@@ -27,7 +28,7 @@ static int reply_inventory(sd_bus_message *m, const uint64_t *held_or_null, cons
         if (r >= 0 && held_or_null)
                 r = sd_bus_message_append_basic(reply, 't', held_or_null);
         if (r >= 0)
-                r = bus_append_long_text(reply, inventory);
+                r = bus_append_long_text(reply, text);
         if (r >= 0)
                 r = sd_bus_send(NULL, reply, NULL);
         return r < 0 ? r : 1;
@@ -43,7 +44,7 @@ static int claim(BusHost *b, sd_bus_message *m, const ClaimArguments *a, sd_bus_
         if (r >= 0 && refusal.code == ERROR_NONE)
                 r = host_get_inventory(b->host, &inventory);
         r = bus_check(r, &refusal, error);
-        return r < 0 ? r : reply_inventory(m, &held, inventory);
+        return r < 0 ? r : reply_text(m, &held, inventory);
 }
 
 static int read_claim(sd_bus_message *m, ClaimArguments *ret, sd_bus_error *error) {
@@ -118,7 +119,26 @@ static int method_get_inventory(sd_bus_message *m, void *userdata, sd_bus_error 
 
         r = host_get_inventory(b->host, &inventory);
         r = bus_check(r, &(Refusal){}, error);
-        return r < 0 ? r : reply_inventory(m, /* held= */ NULL, inventory);
+        return r < 0 ? r : reply_text(m, /* held= */ NULL, inventory);
+}
+
+static int method_get_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_free_ char *order = NULL;
+        BusHost *b = userdata;
+        const char *text;
+        Uuid vm;
+        int r;
+
+        r = bus_text(m, "uuid", &text, error);
+        if (r < 0)
+                return r;
+        if (uuid_from_string(text, &vm) < 0)
+                r = refusal_set(&refusal, ERROR_INVALID_RECORD, "\"%s\" is no uuid.", TEXT_SHORT(text, 64));
+        else
+                r = host_get_vm(b->host, &vm, &order, &refusal);
+        r = bus_check(r, &refusal, error);
+        return r < 0 ? r : reply_text(m, /* held= */ NULL, order);
 }
 
 typedef int (*OrderTaker)(Hostd *h, const char *caller, const char *order, Refusal *ret);
@@ -182,6 +202,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
                 "Release", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_release, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetInventory", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", inventory),
                 method_get_inventory, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "GetVM", SD_BUS_ARGS("s", uuid), SD_BUS_RESULT("s", order), method_get_vm, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("StartVM", SD_BUS_ARGS("s", order), SD_BUS_NO_RESULT, method_start_vm,
                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("StopVM", SD_BUS_ARGS("s", order), SD_BUS_NO_RESULT, method_stop_vm,

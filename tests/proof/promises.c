@@ -123,6 +123,7 @@ static const Promise promises[] = {
         HOST_ROW(MANAGER, "ClaimWith", NONE, "epoch-fell: the host takes no lower epoch afterwards"),
         HOST_ROW(MANAGER, "Release", NONE, "disagree: the pool has the host when all is quiet"),
         HOST_ROW(MANAGER, "GetInventory", NONE, "it changes nothing"),
+        HOST_ROW(MANAGER, "GetVM", NONE, "it changes nothing"),
         HOST_ROW(MANAGER, "StartVM", NONE, "over-early, domain-twice: it runs until the host says that it is over"),
         HOST_ROW(MANAGER, "StopVM", NONE, "over-early: the host says that it is over when it is"),
         HOST_ROW(MANAGER, "Rescan", NONE, "it stores nothing: what it read is in the inventory"),

@@ -7,6 +7,7 @@
 #include "common/base/strlist.h"
 #include "hostd/service/claim.h"
 #include "hostd/service/vm-orders.h"
+#include "hostd/service/vm-records.h"
 #include "tests/proof/machine-private.h"
 #include "tests/proof/promise-line.h"
 #include "tests/proof/stranger.h"
@@ -137,6 +138,16 @@ static int inventory(Hostd *h) {
         return host_get_inventory(h, &text);
 }
 
+/* One of the strangers' own, which is there or not. */
+static int get_vm(const Machine *m, Hostd *h, uint64_t dice, Refusal *refusal) {
+        _cleanup_free_ char *order = NULL;
+        char text[UUID_TEXT_MAX];
+        Uuid vm;
+
+        other_vm(m, dice, text);
+        return uuid_from_string(text, &vm) < 0 ? -EINVAL : host_get_vm(h, &vm, &order, refusal);
+}
+
 static int change_of(StrangerCall what) {
         return what == STRANGER_SET_TYPES ? ENABLEMENT_SET : what == STRANGER_ADD_TYPE ? ENABLEMENT_ADD :
                 what == STRANGER_REMOVE_TYPE ? ENABLEMENT_REMOVE : _ENABLEMENT_CHANGE_INVALID;
@@ -165,6 +176,8 @@ int stranger_call(Machine *m, StrangerCall what, uint64_t dice, const char *pref
                 return inventory(h);
         case STRANGER_RESCAN:
                 return host_rescan(h);
+        case STRANGER_GET:
+                return get_vm(m, h, dice, refusal);
         case STRANGER_START:
         case STRANGER_STOP:
         case STRANGER_SET_TYPES:

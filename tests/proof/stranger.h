@@ -12,6 +12,7 @@ typedef enum StrangerCall {
         STRANGER_CLAIM_WITH,
         STRANGER_RELEASE,
         STRANGER_INVENTORY,
+        STRANGER_GET,
         STRANGER_START,
         STRANGER_STOP,
         STRANGER_RESCAN,

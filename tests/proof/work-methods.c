@@ -435,6 +435,7 @@ const Method work_methods[] = {
         OF_HOSTD(MANAGER, "ClaimWith", 1, STRANGER_CLAIM_WITH),
         OF_HOSTD(MANAGER, "Release", 1, STRANGER_RELEASE),
         OF_HOSTD(MANAGER, "GetInventory", 1, STRANGER_INVENTORY),
+        OF_HOSTD(MANAGER, "GetVM", 1, STRANGER_GET),
         OF_HOSTD(MANAGER, "StartVM", 1, STRANGER_START),
         OF_HOSTD(MANAGER, "StopVM", 1, STRANGER_STOP),
         OF_HOSTD(MANAGER, "Rescan", 1, STRANGER_RESCAN),
