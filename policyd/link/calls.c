@@ -94,18 +94,29 @@ static LinkOutcome reply_outcome(sd_bus_message *reply, ErrorCode *ret_code) {
         return LINK_UNKNOWN;
 }
 
+/* What a host sends is checked before anybody reads it. */
+static const char *answer_text(const LinkCall *call, sd_bus_message *reply, char **ret_clean) {
+        const char *text;
+
+        if (!call->answers_text || sd_bus_message_read(reply, "s", &text) < 0)
+                return NULL;
+        *ret_clean = text_clean(text, strlen(text), TEXT_LINES, SIZE_MAX);
+        return *ret_clean;
+}
+
 static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         LinkCall *call = userdata;
         _cleanup_(link_unrefp) HostLink *link = link_ref(call->link);
         uint64_t generation = link->generation;
-        _cleanup_free_ char *detail = NULL, *text = NULL;
+        _cleanup_free_ char *detail = NULL, *text = NULL, *answer = NULL;
         LinkOutcome outcome;
         ErrorCode code;
 
         outcome = reply_outcome(reply, &code);
         if (outcome != LINK_DONE)
                 detail = link_error_text(reply);
-        link_call_finish(call, outcome, code, outcome == LINK_DONE ? NULL : strempty(detail));
+        link_call_finish(
+                call, outcome, code, outcome == LINK_DONE ? answer_text(call, reply, &answer) : strempty(detail));
         if (!link_is_same(link, generation))
                 return LINK_HANDLED;
 
@@ -180,6 +191,17 @@ int link_start_vm(HostLink *link, const char *order, LinkReply reply, void *user
 
 int link_stop_vm(HostLink *link, const char *order, LinkReply reply, void *userdata) {
         return send_text(link, "StopVM", order, reply, userdata);
+}
+
+int link_get_vm(HostLink *link, const char *uuid, LinkReply reply, void *userdata) {
+        LinkCall *call;
+        int r;
+
+        r = call_new(link, HOST_PATH, HOST_IFACE_MANAGER, "GetVM", reply, userdata, &call);
+        if (r < 0)
+                return r;
+        call->answers_text = true;
+        return call_start(call, sd_bus_message_append(call->message, "s", uuid));
 }
 
 int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,

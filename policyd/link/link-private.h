@@ -40,6 +40,7 @@ struct LinkCall {
         sd_bus_message *message;
         sd_bus_slot *slot; /* while it is outstanding */
         bool sent;
+        bool answers_text; /* a text, which is the message of its reply */
         LinkReply reply;
         void *userdata;
         TAILQ_ENTRY(LinkCall) others;

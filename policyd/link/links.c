@@ -37,6 +37,7 @@ static const Links over_bus = {
         .start_vm = link_start_vm,
         .stop_vm = link_stop_vm,
         .set_enabled_types = link_set_enabled_types,
+        .get_vm = link_get_vm,
         .release = link_release,
         .withdraw = link_withdraw,
 };

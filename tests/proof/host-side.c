@@ -4,6 +4,7 @@
 
 #include "hostd/service/claim.h"
 #include "hostd/service/vm-orders.h"
+#include "hostd/service/vm-records.h"
 #include "tests/proof/machine-private.h"
 #include "tests/proof/net-private.h"
 
@@ -76,12 +77,13 @@ static void claim(const Message *m) {
 }
 
 static void call(const Message *m) {
-        static const char *const words[_CALL_KIND_MAX] = {"start", "stop", "types", "release"};
+        static const char *const words[_CALL_KIND_MAX] = {"start", "stop", "types", "get", "release"};
         _cleanup_refusal_ Refusal refusal = {};
         Message *a = answer(m, MESSAGE_ANSWER);
         Hostd *h = m->machine->inside->hostd;
         CallerName name;
         int r = 0;
+        Uuid vm;
 
         name_of(m->connection, name);
         switch (m->what) {
@@ -94,6 +96,9 @@ static void call(const Message *m) {
         case CALL_TYPES:
                 r = host_change_types(
                         h, name, &m->pgpu, ENABLEMENT_SET, (const char *const *) m->types, &refusal);
+                break;
+        case CALL_GET:
+                r = uuid_from_string(m->text, &vm) < 0 ? -EINVAL : host_get_vm(h, &vm, &a->text, &refusal);
                 break;
         case CALL_RELEASE:
                 r = host_release(h, name, &refusal);

@@ -564,6 +564,10 @@ static int set_types(HostLink *line, const PciAddress *pgpu, const char *const *
         return call(line, CALL_TYPES, NULL, pgpu, identifiers, reply, userdata);
 }
 
+static int get_vm(HostLink *line, const char *uuid, LinkReply reply, void *userdata) {
+        return call(line, CALL_GET, uuid, NULL, NULL, reply, userdata);
+}
+
 static int release(HostLink *line, LinkReply reply, void *userdata) {
         return call(line, CALL_RELEASE, NULL, NULL, NULL, reply, userdata);
 }
@@ -593,6 +597,7 @@ const Links line_links = {
         .start_vm = start_vm,
         .stop_vm = stop_vm,
         .set_enabled_types = set_types,
+        .get_vm = get_vm,
         .release = release,
         .withdraw = withdraw,
 };

@@ -37,6 +37,7 @@ typedef enum CallKind {
         CALL_START,
         CALL_STOP,
         CALL_TYPES,
+        CALL_GET,
         CALL_RELEASE,
         _CALL_KIND_MAX,
 } CallKind;

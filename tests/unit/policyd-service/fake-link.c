@@ -17,6 +17,7 @@ typedef enum TaskKind {
         TASK_START,
         TASK_STOP,
         TASK_TYPES,
+        TASK_GET,
         TASK_RELEASE,
 } TaskKind;
 
@@ -408,6 +409,10 @@ static int set_enabled_types(HostLink *link, const PciAddress *pgpu, const char 
         return call(TASK_TYPES, link, NULL, reply, userdata);
 }
 
+static int get_vm(HostLink *link, const char *uuid, LinkReply reply, void *userdata) {
+        return call(TASK_GET, link, uuid, reply, userdata);
+}
+
 static int link_release(HostLink *link, LinkReply reply, void *userdata) {
         return call(TASK_RELEASE, link, NULL, reply, userdata);
 }
@@ -438,6 +443,7 @@ Links fake_links = {
         .start_vm = start_vm,
         .stop_vm = stop_vm,
         .set_enabled_types = set_enabled_types,
+        .get_vm = get_vm,
         .release = link_release,
         .withdraw = withdraw,
 };
@@ -587,6 +593,28 @@ static void do_stop(HostLink *link, Task *t) {
                 fake_vm_ends(h, &order.uuid, "stopped", NULL);
 }
 
+static void do_get(HostLink *link, Task *t) {
+        _cleanup_strbuf_ StrBuf b = {};
+        FakeHost *h = link->host;
+        FakeVm *vm;
+        Uuid id;
+
+        if (uuid_from_string(t->text, &id) < 0)
+                abort();
+        vm = fake_vm(h, &id);
+        if (h->refuse != ERROR_NONE || !vm) {
+                t->reply(link, LINK_REFUSED, vm ? h->refuse : ERROR_NO_SUCH_OBJECT, "The host says no.", t->userdata);
+                return;
+        }
+        vm->order.vm.uuid = id;
+        vm->order.token = vm->token;
+        if (!vm->order.vm.config)
+                vm->order.vm.config = json_tokener_parse("{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_vcpus\":1,"
+                                                         "\"max_memkb\":1048576,\"target_memkb\":1048576}}");
+        start_order_write(&vm->order, &b);
+        t->reply(link, LINK_DONE, ERROR_NONE, b.text, t->userdata);
+}
+
 /* It arrived, and nobody hears of it: answered when the connection breaks. */
 static void keep_silent(const Task *t) {
         if (!t->link->host->mute)
@@ -634,6 +662,9 @@ bool fake_step(void) {
                                 t->userdata);
                 else
                         t->reply(t->link, LINK_DONE, ERROR_NONE, NULL, t->userdata);
+                break;
+        case TASK_GET:
+                do_get(t->link, t);
                 break;
         case TASK_RELEASE:
                 t->link->host->claimed_by[0] = '\0';
