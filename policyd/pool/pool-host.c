@@ -110,6 +110,22 @@ int pool_set_host_problems(Pool *pool, Host *h, const char *const *problems) {
         return r < 0 ? r : 0;
 }
 
+int pool_set_host_outside_vms(Pool *pool, Host *h, const char *const *vms) {
+        int r;
+
+        if (!vms && !h->outside_vms)
+                return 0;
+        if (vms)
+                r = strv_set(&h->outside_vms, vms);
+        else {
+                h->outside_vms = strv_free(h->outside_vms);
+                r = 1;
+        }
+        if (r > 0)
+                object_note(pool, &h->object, HOST_OUTSIDE_VMS, /* store= */ false);
+        return MIN_OF(r, 0);
+}
+
 void pool_set_host_machine(Pool *pool, Host *h, const Uuid *host_uuid) {
         if (uuid_equal(&h->host_uuid, host_uuid))
                 return;

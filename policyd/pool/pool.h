@@ -131,6 +131,7 @@ struct Host {
         char **functions; /* PCI functions that it may give to a VM; NULL: not told; not stored */
         char **taken_functions;     /* of these, what VMs have that are not of the pool; not stored */
         char **problems;            /* sentences, NULL-terminated, never NULL; not stored */
+        char **outside_vms;         /* that run here and are not of the pool, "uuid name" each; NULL: none. Not stored */
         PtrArray pgpus;             /* by PCI address */
         PtrArray vms;               /* resident or scheduled here */
         PtrArray types;             /* HostType, owned: what it says of the types that it has */
@@ -463,6 +464,7 @@ int pool_set_host_facts(Pool *pool, Host *h, const HostFacts *facts);
 void pool_set_host_machine(Pool *pool, Host *h, const Uuid *host_uuid);
 /* Sentences; NULL: none. 0 or -ENOMEM. */
 int pool_set_host_problems(Pool *pool, Host *h, const char *const *problems);
+int pool_set_host_outside_vms(Pool *pool, Host *h, const char *const *vms_or_null);
 int pool_set_vm_problems(Pool *pool, Vm *vm, const char *const *problems);
 /* Free memory for a new VM: memory_free less the VMs booked here that the host's report does not know yet. */
 uint64_t host_memory_available(const Host *h);

@@ -66,6 +66,7 @@
         R(x, CUSTOM(host_types), types, OPT("types"))                                                                  \
         P(x, PGPUS, "PGPUs", "ao", CHANGES, REFS(PGPU), pgpus, NONE, "PGPU-uuids", REFS)                               \
         P(x, PROBLEMS, "Problems", "as", CHANGES, TEXTS, problems, NONE, "problems", STRINGS)                          \
+        P(x, OUTSIDE_VMS, "OutsideVMs", "as", CHANGES, TEXTS, outside_vms, NONE_OR_NULL, "outside-VMs", STRINGS)       \
         P(x, NAME_DESCRIPTION, "NameDescription", "s", CHANGES, LINES, name_description, OPT("name_description"),      \
                 "name-description", VALUE)                                                                             \
         P(x, OTHER_CONFIG, "OtherConfig", "a{ss}", CHANGES, MAP, other_config, SET("other_config"), "other-config",    \

@@ -19,9 +19,15 @@
 static int keep_report(Peer *peer, Host *h, Inventory *inventory) {
         inventory_done(&peer->report);
         peer->report = (Inventory){
-                .vms = inventory->vms, .n_vms = inventory->n_vms, .problems = inventory->problems};
+                .vms = inventory->vms,
+                .n_vms = inventory->n_vms,
+                .domains = inventory->domains,
+                .n_domains = inventory->n_domains,
+                .problems = inventory->problems};
         inventory->vms = NULL;
         inventory->n_vms = 0;
+        inventory->domains = NULL;
+        inventory->n_domains = 0;
         inventory->problems = NULL;
         return outside_update(peer->hosts, h);
 }

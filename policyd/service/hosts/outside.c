@@ -10,6 +10,7 @@
 
 #include "policyd/service/hosts/outside.h"
 
+#include "common/base/strlist.h"
 #include "policyd/service/hosts/takeover.h"
 
 /* One VGPU, or one passed through. */
@@ -108,6 +109,21 @@ static int update_functions(Hosts *hs, Host *h, const Inventory *report) {
         return MIN_OF(strv_set(&h->taken_functions, taken), 0);
 }
 
+/* Those that can be adopted, or say why they cannot; not one that the pool has on another host. */
+static int update_list(Hosts *hs, const Peer *peer, Host *h) {
+        const Inventory *report = &peer->report;
+        _cleanup_strlist_ StrList list = {};
+
+        for (size_t i = 0; i < report->n_vms; i++)
+                if (!uuid_is_null(&report->vms[i].uuid) && !pool_get(hs->batch->pool, CLASS_VM, &report->vms[i].uuid))
+                        strlist_addf(&list, "%s %s", UUID_TEXT(&report->vms[i].uuid), strempty(report->vms[i].name_label));
+        for (size_t i = 0; i < report->n_domains; i++)
+                strlist_addf(&list, "%s %s", UUID_TEXT(&report->domains[i].uuid), strempty(report->domains[i].name));
+        if (list.error < 0)
+                return list.error;
+        return pool_set_host_outside_vms(hs->batch->pool, h, list.n > 0 ? (const char *const *) list.items : NULL);
+}
+
 static int update(Hosts *hs, Peer *peer, Host *h) {
         const Inventory *report = &peer->report;
         _cleanup_(findings_done) Findings f = {};
@@ -127,6 +143,7 @@ static int update(Hosts *hs, Peer *peer, Host *h) {
                         r = look_at(hs, h, &report->vms[i], &f);
         for (size_t i = 0; i < h->pgpus.n && r == 0; i++)
                 r = set_outsiders(hs, h->pgpus.items[i], &f);
+        r = r ?: update_list(hs, peer, h);
         return r ?: update_functions(hs, h, report);
 }
 

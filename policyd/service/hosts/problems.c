@@ -84,13 +84,27 @@ static void stray_of_host(
                         other->name_label, h->name_label, h->name_label);
         else if (of == h && !vm)
                 strlist_addf(list,
-                        "VM '%s' (%s) runs here and is not of this pool; what it holds counts as taken. To "
-                        "command it, create or import it with this uuid; else end it on the host itself.",
-                        report->name_label, UUID_TEXT(&report->uuid));
+                        "VM '%s' (%s) runs here and is not of this pool; what it holds counts as taken. "
+                        "`xenvgpu vm-adopt host=%s uuid=%s` takes it into the pool, where vm-shutdown ends it.",
+                        report->name_label, UUID_TEXT(&report->uuid), UUID_TEXT(&h->object.id), UUID_TEXT(&report->uuid));
 }
 
 static void add_strays(Hosts *hs, const Host *h, StrList *list) {
         each_stray(hs, stray_of_host, h, list);
+}
+
+/* Domains that neither we nor another xenvgpu started. */
+static void add_domains(Hosts *hs, const Host *h, StrList *list) {
+        const Peer *peer = peer_of(hs, h);
+
+        for (size_t i = 0; peer && i < peer->report.n_domains; i++) {
+                const InventoryDomain *d = &peer->report.domains[i];
+
+                strlist_addf(list,
+                        "Domain '%s' (id %u, %s) has a GPU here and was not started by xenvgpu; the GPU counts as taken. "
+                        "`xenvgpu vm-adopt host=%s uuid=%s` says who watches over it, and what of it can be taken over.",
+                        strempty(d->name), d->domid, UUID_TEXT(&d->uuid), UUID_TEXT(&h->object.id), UUID_TEXT(&d->uuid));
+        }
 }
 
 /* Of a VM that was created again with fewer VGPUs than the one that runs. */
@@ -170,6 +184,7 @@ static void add_other_types(Hosts *hs, const Host *h, StrList *list) {
 /* The sources of a host's problems. */
 static void (*const host_sources[])(Hosts *hs, const Host *h, StrList *list) = {
         add_strays,
+        add_domains,
         add_surplus,
         add_vanished,
         add_standings,
