@@ -38,6 +38,7 @@ static const struct {
         {"Manager.CreateGPUGroup", ACCESS_CONFIGURE},
         {"Manager.CreateVM", ACCESS_CONFIGURE},
         {"Manager.ImportVM", ACCESS_CONFIGURE},
+        {"Manager.AdoptVM", ACCESS_CONFIGURE},
         {"Manager.CreateVGPU", ACCESS_ALLOCATE},
         {"Manager.Reserve", ACCESS_ALLOCATE},
         {"Manager.CreateQuota", ACCESS_ADMINISTER},

@@ -510,6 +510,7 @@ static const sd_bus_vtable manager_vtable[] = {
                 ("o", gpu_group), method_create_gpu_group),
         METHOD("CreateVM", ("s", record, "a{sv}", options), ("o", vm), method_create_vm),
         METHOD("ImportVM", ("s", record, "a{sv}", options), ("o", vm), method_import_vm),
+        METHOD("AdoptVM", ("o", host, "s", domain, "a{sv}", options), ("o", vm), method_adopt_vm),
         METHOD("CreateVGPU", ("o", vm, "o", gpu_group, "o", vgpu_type, "a{sv}", options),
                 ("o", vgpu), method_create_vgpu),
         METHOD("Reserve", ("s", name, "o", gpu_group, "o", vgpu_type, "u", count, "t", seconds, "a{sv}", options),

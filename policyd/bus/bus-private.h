@@ -95,6 +95,9 @@ int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error);
 int long_answer(Bus *bus, sd_bus_message *m, sd_bus_error *error);
 void long_answer_stop(Bus *bus);
 
+/* adopt.c */
+int method_adopt_vm(sd_bus_message *m, void *userdata, sd_bus_error *error);
+
 /* backup.c */
 int method_backup(sd_bus_message *m, void *userdata, sd_bus_error *error);
 void backup_stop(Bus *bus);

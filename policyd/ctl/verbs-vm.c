@@ -511,6 +511,10 @@ static const Verb verbs[] = {
         VERB_CALL("vm-group-destroy", "vm-group", "Destroy", NONE, "Ends a VM group; its VMs stay."),
         VERB_OWN("vm-import", vm_import, "Makes a VM from an export; filename=- reads standard input. Prints its uuid.",
                 ARG_KEY("filename"), ARG_IDEMPOTENCY_KEY),
+        VERB_CALL("vm-adopt", NULL, "AdoptVM", CREATED,
+                "Takes a VM into the pool that host=HOST runs and the pool does not have (host-list params=outside-VMs): uuid=, or its "
+                "name. It runs on. Prints its uuid.",
+                ARG_OBJECT("host", "host"), ARG_TEXT("uuid"), ARG_NO_OPTION),
         VERB_ON("vm-export", "vm", vm_export, SHOW, "Writes a VM with its VGPUs to a file, or to standard output; --xl writes its config as an xl.cfg.",
                 ARG_MAY("filename"), ARG_MAY("xl")),
         VERB_ON("vm-copy", "vm", vm_copy, NONE,

@@ -42,6 +42,12 @@ PERFORM_MAKING(add_host, Object, Host, hosts_add(p, text, other, "", &made, refu
 PERFORM_MAKING(create_group, Object, GpuGroup, groups_create(p, text, other, &made, refusal))
 PERFORM_MAKING(create_vm, Object, Vm, vms_create(p, text, &made, refusal))
 PERFORM_MAKING(import_vm, Object, Vm, vms_import(p, text, &made, refusal))
+PERFORM(adopt_vm, Host,
+        Uuid vm; void *later = call_later(c); int r = vms_adopt(p, o, text, call_answered, later, &vm, refusal);
+        c->answers_itself = r >= 0 && refusal->code == ERROR_NONE;
+        if (!c->answers_itself)
+                free(later);
+        return r;)
 PERFORM_MAKING(create_vgpu, Vm, Vgpu,
         vgpus_create(p, o, SECOND_OF(GpuGroup), THIRD_OF(VgpuType), *text ? text : NULL, other, &made, refusal))
 PERFORM(reserve, GpuGroup,
@@ -307,6 +313,22 @@ static void choose_platform(Work *work, Arguments *a) {
         set_text(a, 1, values[chance(&work->world->dice, 800) ? i : chance_between(&work->world->dice, 0, ARRAY_SIZE(values) - 1)]);
 }
 
+/* What a host runs outside of the pool, but for the strangers' own, which nobody here would want. */
+static void choose_outsider(Work *work, Arguments *a) {
+        set_text(a, 1, "");
+        for_each(const Host, h, &policy_pool(work->world->policy)->objects[CLASS_HOST])
+                for (char **vm = h->outside_vms; vm && *vm; vm++)
+                        if (!startswith(*vm, "0b000000-")) {
+                                char uuid[UUID_TEXT_MAX];
+
+                                (void) snprintf(uuid, sizeof(uuid), "%.36s", *vm);
+                                a->objects[0] = h->object.id;
+                                set_text(a, 0, uuid);
+                                return;
+                        }
+        set_text(a, 0, "no such VM");
+}
+
 /* One that is, as often as one that is not. */
 static void choose_row(Work *work, Arguments *a) {
         _cleanup_(strv_freep) char **rows = NULL;
@@ -352,6 +374,7 @@ const Method work_methods[] = {
         MANAGER("CreateGPUGroup", 1, "nd", .perform = create_group, .flags = METHOD_KEYED),
         MANAGER("CreateVM", 12, "xx", .perform = create_vm, .choose = choose_vm_record, .flags = METHOD_KEYED),
         MANAGER("ImportVM", 2, "xx", .perform = import_vm, .choose = choose_import, .flags = METHOD_KEYED),
+        MANAGER("AdoptVM", 4, "hx", .perform = adopt_vm, .choose = choose_outsider),
         MANAGER("CreateVGPU", 14, "vgTxx", .perform = create_vgpu, .choose = choose_device, .flags = METHOD_KEYED),
         MANAGER("Reserve", 3, "gtno", .perform = reserve, .choose = choose_number, .flags = METHOD_KEYED),
         MANAGER("CreateQuota", 1, "Go", .perform = create_quota, .choose = choose_number, .flags = METHOD_KEYED),

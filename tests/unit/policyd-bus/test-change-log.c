@@ -278,6 +278,7 @@ static void test_each_change_leaves_one_line(void **state) {
         find(w, "vgpu_type", "GRID K100", type);
         make(w, "Manager.CreateVM", vm, "called Manager.CreateVM for VM win: NameLabel 'win'", "sa{sv}", VM_RECORD("win"));
         make(w, "Manager.ImportVM", other, "for VM imported", "sa{sv}", record);
+        act(w, "Manager.AdoptVM", POLICY_PATH, "NoSuchObject", "osa{sv}", host, "x", 0);
         make(w, "Manager.CreateGPUGroup", group, "for GPU group mine", "sa{sv}", "mine");
         make(w, "Manager.CreateVMGroup", vm_group, "for VM group web", "sa{sv}", "web");
         act(w, "Manager.CreateQuota", POLICY_PATH, "for quota of ops", "soa{sv}", "ops", "/", 1, "vgpus_max", "t", (uint64_t) 3);

@@ -214,6 +214,7 @@ static void refuse_creations(Pool *p) {
         MANAGER_REFUSED(p, "InvalidRecord", "CreateVM", "sa{sv}", RECORD("v", "", "{}"), 0);
         MANAGER_REFUSED(
                 p, "AlreadyExists", "CreateVM", "sa{sv}", RECORD("v", ",\"uuid\":\"" UUID "\"", HVM), 0);
+        MANAGER_REFUSED(p, "NoSuchObject", "AdoptVM", "osa{sv}", p->host, "v", 0);
         MANAGER_REFUSED(p, "InvalidRecord", "CreateVMGroup", "sa{sv}", "", 0);
         MANAGER_REFUSED(p, "InvalidRecord", "CreateVMGroup", "sa{sv}", "g", 1, "placement", "s", "heap");
         MANAGER_REFUSED(
@@ -430,6 +431,14 @@ static const char *const exceptions[] = {
         "Manager.CreateGPUGroup LimitReached",
         "Manager.CreateVM LimitReached",
         "Manager.ImportVM LimitReached",
+        "Manager.AdoptVM AmbiguousName",
+        "Manager.AdoptVM AlreadyExists",
+        "Manager.AdoptVM HostOffline",
+        "Manager.AdoptVM VMBadPowerState",
+        "Manager.AdoptVM GPUGroupContainsNoPGPUs",
+        "Manager.AdoptVM InvalidRecord",
+        "Manager.AdoptVM OtherOperationInProgress",
+        "Manager.AdoptVM LimitReached", /* nothing runs outside of this pool: policyd-service-outside, scenario-adopt */
         "Manager.CreateVGPU LimitReached",
         "Manager.Reserve LimitReached",
         "Manager.CreateQuota LimitReached",

@@ -404,6 +404,73 @@ static void the_host_that_is_booked_is_waited_for(void **state) {
 }
 
 /* What the pool does not know is told at its host, with the way to command it. */
+static ErrorCode adoption;
+
+static void on_adopted(ErrorCode code, const char *message, void *userdata) {
+        adoption = code;
+}
+
+static ErrorCode adopt(World *w, const char *domain) {
+        Refusal *refusal = fresh(w);
+        Uuid id;
+
+        adoption = _ERROR_INVALID;
+        assert_int_equal(vms_adopt(w->policy, world_host(w, "alpha"), domain, on_adopted, NULL, &id, refusal), 0);
+        if (refusal->code != ERROR_NONE)
+                return refusal->code;
+        world_run(w);
+        assert_true(adoption >= 0);
+        return adoption;
+}
+
+/* It keeps its uuid and what it holds, and the pool remembers it. */
+static void an_outsider_is_adopted(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+
+        fake_vm_put_with(h, &outsider, "0000:07:00.0", "k100");
+        fake_vm_put_with(h, &other_outsider, "0000:08:00.0", NULL);
+        claim_again(h);
+        world_run(w);
+        assert_int_equal(strv_count(world_host(w, "alpha")->outside_vms), 2);
+        assert_int_equal(adopt(w, "outsider"), ERROR_AMBIGUOUS_NAME);
+        assert_int_equal(adopt(w, "nobody"), ERROR_NO_SUCH_OBJECT);
+        assert_int_equal(adopt(w, UUID_TEXT(&outsider)), ERROR_NONE);
+        assert_int_equal(adopt(w, UUID_TEXT(&outsider)), ERROR_ALREADY_EXISTS);
+        assert_int_equal(adopt(w, "outsider"), ERROR_AMBIGUOUS_NAME);
+        assert_int_equal(adopt(w, UUID_TEXT(&other_outsider)), ERROR_NONE);
+        world_restart(w);
+        assert_string_equal(world_vm_state(w, &outsider), "running");
+        assert_int_equal(world_vm(w, &outsider)->vgpus.n, 1);
+        assert_int_equal(pgpu_at(w, "alpha", "0000:07:00.0")->n_outsiders, 0);
+        assert_int_equal(pgpu_at(w, "alpha", "0000:07:00.0")->vgpus.n, 1);
+        assert_int_equal(pgpu_at(w, "alpha", "0000:08:00.0")->vgpus.n, 1);
+        assert_null(world_host(w, "alpha")->outside_vms);
+        assert_null(world_host(w, "alpha")->problems[0]);
+        expect_sound(w);
+}
+
+/* Nothing of it is left in the pool when it cannot be adopted. */
+static void an_adoption_is_all_or_nothing(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+
+        assert_int_equal(pgpus_set_group(w->policy, pgpu_at(w, "alpha", "0000:07:00.0"), NULL, fresh(w)), 0);
+        fake_vm_put_with(h, &outsider, "0000:07:00.0", "k100");
+        claim_again(h);
+        world_run(w);
+        assert_int_equal(adopt(w, "outsider"), ERROR_GPU_GROUP_CONTAINS_NO_PGPUS);
+        assert_null(pool_get(policy_pool(w->policy), CLASS_VM, &outsider));
+        h->refuse = ERROR_OTHER_OPERATION_IN_PROGRESS;
+        assert_int_equal(adopt(w, "outsider"), ERROR_OTHER_OPERATION_IN_PROGRESS);
+        h->refuse = ERROR_NONE;
+        fake_lose(h, "Connection reset by peer.");
+        assert_int_equal(adopt(w, "outsider"), ERROR_HOST_OFFLINE);
+        world_run(w);
+        assert_int_equal(strv_count(world_host(w, "alpha")->outside_vms), 1);
+        expect_sound(w);
+}
+
 static void an_outsider_is_told(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
@@ -434,6 +501,8 @@ int main(void) {
                 cmocka_unit_test(the_second_one_may_end_first),
                 cmocka_unit_test(the_second_one_is_not_forgotten_while_its_host_is_away),
                 cmocka_unit_test(the_host_that_is_booked_is_waited_for),
+                cmocka_unit_test(an_outsider_is_adopted),
+                cmocka_unit_test(an_adoption_is_all_or_nothing),
                 cmocka_unit_test(an_outsider_is_told),
         };
 
