@@ -5,6 +5,7 @@
 #include "protocol/type-identifier.h"
 
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "common/base/macros.h"
@@ -61,6 +62,24 @@ static bool field_is(const char *identifier, const Form *form, size_t at, const 
         const char *field = find_field(identifier, form, at, &n);
 
         return strlen(text) == n && memcmp(field, text, n) == 0;
+}
+
+bool type_identifier_gpu_type(const char *identifier, char ret[static GPU_TYPE_SIZE]) {
+        const Form *form = find_form(identifier);
+        const char *vendor, *device;
+        size_t n_vendor = 4, n_device;
+
+        if (!form)
+                return false;
+        vendor = form->vendor ?: find_field(identifier, form, form->vendor_at, &n_vendor);
+        device = find_field(identifier, form, form->device_at, &n_device);
+        if (n_vendor != 4 || n_device != 4)
+                return false;
+        memcpy(ret, vendor, 4);
+        ret[4] = '/';
+        memcpy(ret + 5, device, 4);
+        ret[9] = 0;
+        return true;
 }
 
 bool type_identifier_fits(const char *identifier, const char *vendor, const char *device, const char *board) {

@@ -13,5 +13,8 @@
 /* They differ in the board alone, and one of them has any board. */
 bool type_identifiers_related(const char *a, const char *b);
 
+/* "10de/13f2", as a GPU group has it. False: the identifier names none. */
+#define GPU_TYPE_SIZE 10
+bool type_identifier_gpu_type(const char *identifier, char ret[static GPU_TYPE_SIZE]);
 /* The card is one that the identifier means. Ids are four hex digits; the card's board may be "". */
 bool type_identifier_fits(const char *identifier, const char *vendor, const char *device, const char *board);

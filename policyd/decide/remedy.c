@@ -214,11 +214,28 @@ static const VgpuType *find_successor(const VgpuType *t) {
         return n_named == 1 ? named : NULL;
 }
 
-static const Pgpu *find_hardware(const VgpuType *t) {
-        for_each(const Pgpu, p, &t->pool->objects[CLASS_PGPU])
-                if (type_identifier_fits(t->identifier, p->vendor_id, p->device_id, p->subsystem_device_id))
+static const Pgpu *find_card(const PtrArray *pgpus, const char *identifier) {
+        for_each(const Pgpu, p, pgpus)
+                if (type_identifier_fits(identifier, p->vendor_id, p->device_id, p->subsystem_device_id))
                         return p;
         return NULL;
+}
+
+/* Through the groups, since most PGPUs stand in one. */
+static const Pgpu *find_hardware(const VgpuType *t) {
+        const PtrArray *pgpus = &t->pool->objects[CLASS_PGPU], *groups = &t->pool->objects[CLASS_GPU_GROUP];
+        size_t n_grouped = 0;
+        char gpu_type[GPU_TYPE_SIZE];
+        const Pgpu *found = NULL;
+
+        if (!type_identifier_gpu_type(t->identifier, gpu_type))
+                return NULL;
+        for_each_while(!found, const GpuGroup, g, groups) {
+                n_grouped += g->pgpus.n;
+                if (strv_contains(g->gpu_types, gpu_type))
+                        found = find_card(&g->pgpus, t->identifier);
+        }
+        return found || n_grouped == pgpus->n ? found : find_card(pgpus, t->identifier);
 }
 
 /* Among some of those that support the type; by host name and address. */

@@ -48,10 +48,22 @@ static void cards_that_an_identifier_means(void **state) {
         assert_false(type_identifier_fits("0001:passthrough", "10de", "13f2", ""));
 }
 
+static void the_gpu_type_of_a_group(void **state) {
+        char gpu_type[GPU_TYPE_SIZE];
+
+        assert_true(type_identifier_gpu_type("0001:nvidia,13f2,115e,13f2,114e", gpu_type));
+        assert_string_equal(gpu_type, "10de/13f2");
+        assert_true(type_identifier_gpu_type("0001:sriov,8086,e212,,4,0,0,0,normal", gpu_type));
+        assert_string_equal(gpu_type, "8086/e212");
+        assert_false(type_identifier_gpu_type("0001:nvidia,13f", gpu_type));
+        assert_false(type_identifier_gpu_type("0001:passthrough", gpu_type));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(one_type_with_and_without_a_board),
                 cmocka_unit_test(other_types_are_others),
+                cmocka_unit_test(the_gpu_type_of_a_group),
                 cmocka_unit_test(cards_that_an_identifier_means),
         };
 
