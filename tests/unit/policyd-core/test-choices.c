@@ -148,7 +148,65 @@ static void some_sizes(World *w, Dice *d, Host *h) {
         }
 }
 
-static World *random_world(Dice *d, bool mix) {
+/* Its files have not all types; a board that others divided has the types of that division alone; cards are lost, and places
+ * suspect. */
+static void some_lack(World *w, Dice *d, Host *h, Pgpu *p, uint32_t host_types) {
+        VgpuType *supported[_WORLD_TYPE_MAX];
+        bool fixed = roll(d, 5) == 0;
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->supported.n; i++) {
+                VgpuType *t = p->supported.items[i];
+
+                for (WorldType type = 0; type < END; type++)
+                        if (w->types[type] == t && (host_types >> type & 1) && !(fixed && (t->implementation == TYPE_PASSTHROUGH || n > 0)))
+                                supported[n++] = t;
+        }
+        assert_int_equal(pool_set_pgpu_supported(w->pool, p, supported, n), 0);
+        assert_int_equal(pool_set_pgpu_division(w->pool, p, fixed ? "fixed 4" : "none"), 0);
+        if (roll(d, 12) == 0)
+                pool_set_pgpu_present(w->pool, p, false);
+        if (roll(d, 8) == 0)
+                assert_int_equal(pool_set_pgpu_standing(w->pool, p, PLACE_SUSPECT, "x"), 0);
+        if (roll(d, 30) == 0)
+                assert_int_equal(pool_set_host_standing(w->pool, h, PLACE_SUSPECT, "x"), 0);
+}
+
+/* What has room, counted from nothing but what stands there. */
+static bool is_suspect(const Pgpu *p) {
+        return p->standing == PLACE_SUSPECT || p->host->standing == PLACE_SUSPECT;
+}
+
+static bool is_there(const Pgpu *p) {
+        return p->present && p->host->state == HOST_ONLINE && p->host->enabled;
+}
+
+static uint32_t room_by_hand(const Pgpu *p, const VgpuType *t) {
+        const HostType *of_host = host_find_type(p->host, t);
+        uint32_t instances = t->implementation == TYPE_PASSTHROUGH ? 1 : PGPU_SIZE / (of_host ? of_host->size : t->size);
+        bool others_are_well = false;
+
+        if (!is_there(p) || !ptr_array_contains(&p->enabled, t))
+                return 0;
+        for (size_t i = 0; i < p->vgpus.n; i++)
+                if (((const Vgpu *) p->vgpus.items[i])->type != t)
+                        return 0;
+        for (size_t i = 0; i < p->group->pgpus.n; i++)
+                others_are_well |= is_there(p->group->pgpus.items[i]) && !is_suspect(p->group->pgpus.items[i]);
+        if (is_suspect(p) && others_are_well)
+                return 0;
+        return p->vgpus.n < instances ? instances - (uint32_t) p->vgpus.n : 0;
+}
+
+static void check_room(const World *w) {
+        const PtrArray *pgpus = &w->pool->objects[CLASS_PGPU];
+
+        for (size_t i = 0; i < pgpus->n; i++)
+                for (WorldType t = 0; t < END; t++)
+                        assert_int_equal(pgpu_capacity(pgpus->items[i], w->types[t]), room_by_hand(pgpus->items[i], w->types[t]));
+}
+
+static World *random_world(Dice *d, bool mix, bool unequal) {
         static const char *const names[] = {"a", "b", "c"};
         World *w = world_new();
         size_t n_hosts = 1 + roll(d, 3);
@@ -160,10 +218,16 @@ static World *random_world(Dice *d, bool mix) {
 
         for (size_t i = 0; i < n_hosts; i++) {
                 Host *h = world_host(w, names[i]);
+                uint32_t host_types = unequal ? roll(d, 1u << END) | roll(d, 1u << END) : UINT32_MAX;
 
                 some_sizes(w, d, h);
-                for (size_t j = roll(d, 5); j > 0; j--)
-                        some_use(w, d, world_pgpu(w, h, roll(d, 4) == 0 ? K1 : K2));
+                for (size_t j = roll(d, 5); j > 0; j--) {
+                        Pgpu *p = world_pgpu(w, h, roll(d, 4) == 0 ? K1 : K2);
+
+                        if (unequal)
+                                some_lack(w, d, h, p, host_types);
+                        some_use(w, d, p);
+                }
         }
         return w;
 }
@@ -213,7 +277,7 @@ static uint64_t score_of(const Vgpu *v, const Host *h) {
 
 static bool uses_good_places(const Allocation *a) {
         for (size_t i = 0; i < a->n_pgpus; i++)
-                if (a->pgpus[i]->standing != PLACE_GOOD)
+                if (pgpu_standing(a->pgpus[i], NULL) != PLACE_GOOD)
                         return false;
 
         return true;
@@ -233,6 +297,7 @@ static void check_choice_of_host(World *w, Vm *vm) {
                         continue;
                 assert_int_equal(a.refusal.code, ERROR_NONE);
                 /* Places where starts failed come behind all others. */
+                t.good = t.good && t.host->standing == PLACE_GOOD;
                 if (!t.good && uses_good_places(&a))
                         continue;
                 assert_true(!t.good || uses_good_places(&a));
@@ -245,16 +310,18 @@ static void check_choice_of_host(World *w, Vm *vm) {
         allocation_done(&a);
 }
 
-static void check_pools(bool mix, uint64_t seed) {
+static void check_pools(bool mix, bool unequal, uint64_t seed) {
         Dice d = {.state = seed};
         size_t n_possible = 0, n_asked = 0;
 
         for (size_t i = 0; i < N_POOLS; i++) {
-                World *w = random_world(&d, mix);
+                World *w = random_world(&d, mix, unequal);
                 Vm *vm = random_vm(w, &d);
                 const PtrArray *hosts = &w->pool->objects[CLASS_HOST];
                 Reservation *r;
 
+                if (!mix)
+                        check_room(w);
                 for (size_t j = 0; j < hosts->n; j++, n_asked++)
                         check_choice_on(w, vm, hosts->items[j], NULL, &n_possible);
                 check_choice_of_host(w, vm);
@@ -274,17 +341,24 @@ static void check_pools(bool mix, uint64_t seed) {
 }
 
 static void choices_equal_trying_everything(void **state) {
-        check_pools(/* mix= */ false, 0x5eed);
+        check_pools(/* mix= */ false, /* unequal= */ false, 0x5eed);
 }
 
 static void choices_equal_trying_everything_where_types_mix(void **state) {
-        check_pools(/* mix= */ true, 0x5eed5);
+        check_pools(/* mix= */ true, /* unequal= */ false, 0x5eed5);
+}
+
+/* Hosts with other type files, boards that are divided, lost cards and suspect places. */
+static void choices_equal_trying_everything_in_unequal_pools(void **state) {
+        check_pools(/* mix= */ false, /* unequal= */ true, 0x5eed55);
+        check_pools(/* mix= */ true, /* unequal= */ true, 0x5eed555);
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(choices_equal_trying_everything),
                 cmocka_unit_test(choices_equal_trying_everything_where_types_mix),
+                cmocka_unit_test(choices_equal_trying_everything_in_unequal_pools),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
