@@ -253,14 +253,14 @@ struct Vm {
         char **functions; /* PCI functions that its config passes through, "0000:03:00.0" */
         char **objections; /* what a host must allow for its config, "key" or "key=text"; NULL: nothing */
         PowerState power_state;
-        uint64_t start_time;     /* when it last began to run, µs since 1970; 0: never */
         uint32_t domid;          /* on its host; 0: none, or not told yet. Not stored */
+        uint64_t start_time;     /* when it last began to run, µs since 1970; 0: never */
         Host *resident_on, *scheduled_on;
         BookingState booking;
         Uuid token;              /* of the current start order; null when none */
         Uuid stop_token;         /* of the last stop order; null when none */
-        uint64_t order;          /* number of the last order for it; 0: none */
         bool uuid_given;         /* by who made it: it may be known elsewhere */
+        uint64_t order;          /* number of the last order for it; 0: none */
         Reservation *reservation;/* what its start used up, until resident; NULL */
         VmGroup *group;          /* NULL: in none */
         PtrArray vgpus;          /* by device */

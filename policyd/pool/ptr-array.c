@@ -1,8 +1,9 @@
 /*
  * Growing arrays of pointers, and the text setters
  *
- * Arrays grow by doubling and never shrink: a list that was once long will be so again. ptr_array_reserve()
- * lets a caller fail before it has changed anything.
+ * Arrays grow by doubling and never shrink: a list that was once long will be so again. A list that begins with several is as long
+ * as these; one that begins with one has what the smallest piece of memory holds. ptr_array_reserve() lets a caller fail before it has
+ * changed anything.
  */
 
 #include "policyd/pool/pool-internal.h"
@@ -20,7 +21,7 @@ size_t ptr_array_index(const PtrArray *a, const void *p) {
 }
 
 int ptr_array_reserve(PtrArray *a, size_t n_more) {
-        size_t size = MAX_OF(a->size, (size_t) 4);
+        size_t size = a->size > 0 ? a->size : MAX_OF(n_more, (size_t) 3);
         void **items;
 
         if (a->n + n_more <= a->size)
