@@ -4,6 +4,8 @@
 
 #include "tests/bench/bench-pool.h"
 
+#include "common/base/strbuf.h"
+
 static int list_add(VmList *l, Vm *vm) {
         if (l->n == l->size) {
                 size_t size = MAX_OF(2 * l->size, (size_t) 1024);
@@ -22,7 +24,7 @@ void bench_pool_done(BenchPool *b) {
         sim_world_done(&b->world);
         shape_done(&b->shape);
         free(b->running.items);
-        for (size_t i = 0; i < N_TYPES; i++)
+        for (size_t i = 0; i < N_TYPES_MAX; i++)
                 free(b->halted[i].items);
 }
 
@@ -38,7 +40,7 @@ int bench_pool_add_vm(BenchPool *b, size_t type, Vm **ret) {
         Arrival a = {.n_vgpus = 1};
         int r;
 
-        a.vgpus[0].type = type < N_TYPES ? (uint8_t) type : TYPE_PASSTHROUGH_INDEX;
+        a.vgpus[0].type = type < N_TYPES_MAX ? (uint8_t) type : TYPE_PASSTHROUGH_INDEX;
         r = sim_world_add_vm(&b->world, &a, ret);
         if (r >= 0)
                 (*ret)->memory = VM_MEMORY;
@@ -55,7 +57,7 @@ int bench_pool_put(BenchPool *b, Vm *vm, Pgpu *p) {
 /* PGPU after PGPU gets one type and, up to the share, its VGPUs. */
 static int bench_pool_fill(BenchPool *b, uint32_t percent) {
         for (size_t i = 0; percent > 0 && i < b->n_pgpus; i++) {
-                size_t type = i % N_TYPES;
+                size_t type = i % b->n_types;
                 uint32_t size = b->world.types[type]->size, n = 0;
 
                 while (dice_uniform(&b->dice) * 100 < percent && (n + 1) * size <= PGPU_SIZE) {
@@ -73,18 +75,31 @@ static int bench_pool_fill(BenchPool *b, uint32_t percent) {
         return 0;
 }
 
-int bench_pool_make(BenchPool *b, size_t hosts, uint32_t percent, GroupAlgorithm algorithm) {
-        char text[256], error[256];
+/* Eight boards of one or two PGPUs, whose types are K0, K1, … */
+static void write_shape(StrBuf *b, size_t hosts, bool wide) {
+        static const unsigned instances[N_TYPES_MAX] = {8, 4, 2, 32, 24, 20, 16, 12, 10, 9, 7, 6, 5, 3, 1, 8, 4, 2, 16, 1};
+        size_t n = wide ? N_TYPES_MAX : 3;
+
+        for (size_t i = 0; i < n; i++)
+                strbuf_addf(b, "%s\"K%zu\":%u", i == 0 ? "{\"types\":{" : ",", i, instances[i]);
+        for (size_t i = 0; i < n; i++)
+                strbuf_addf(b, "%s\"K%zu\"", i == 0 ? "},\"cards\":{\"K2\":{\"pgpus\":2,\"types\":[" : ",", i);
+        strbuf_addf(b, "]}},\"hosts\":[{\"name\":\"h\",\"count\":%zu,\"cards\":[", hosts);
+        for (size_t i = 0; i < (wide ? 8 : 4); i++)
+                strbuf_addf(b, "%s\"K2\"", i == 0 ? "" : ",");
+        strbuf_add(b, "]}]}");
+}
+
+int bench_pool_make(BenchPool *b, size_t hosts, bool wide, uint32_t percent, GroupAlgorithm algorithm) {
+        _cleanup_strbuf_ StrBuf text = {};
+        char error[256];
         int r;
 
-        *b = (BenchPool){.dice = {.state = 1}};
-        snprintf(text, sizeof(text),
-                "{\"types\":{\"K200\":8,\"K240Q\":4,\"K260Q\":2},\"cards\":{\"K2\":{\"pgpus\":2,\"types\":["
-                "\"K200\",\"K240Q\","
-                "\"K260Q\"]}},\"hosts\":[{\"name\":\"h\",\"count\":%zu,\"cards\":[\"K2\",\"K2\",\"K2\","
-                "\"K2\"]}]}",
-                hosts);
-        r = shape_parse(text, strlen(text), &b->shape, error, sizeof(error));
+        *b = (BenchPool){.dice = {.state = 1}, .n_types = wide ? N_TYPES_MAX : 3};
+        write_shape(&text, hosts, wide);
+        r = strbuf_error(&text);
+        if (r >= 0)
+                r = shape_parse(text.text, text.len, &b->shape, error, sizeof(error));
         if (r >= 0)
                 r = sim_world_new(&b->shape, algorithm, &b->world);
         if (r < 0)
@@ -134,7 +149,7 @@ static int bench_pool_stop_some(BenchPool *b, double *ret_leaving) {
 }
 
 int bench_pool_turn(BenchPool *b, Turn *ret) {
-        size_t type = dice_below(&b->dice, N_TYPES);
+        size_t type = dice_below(&b->dice, b->n_types);
         _cleanup_(allocation_done) Allocation a = {};
         AllocRequest request = {};
         uint64_t start;

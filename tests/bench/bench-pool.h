@@ -3,14 +3,15 @@
 /*
  * A pool of policyd/pool in which VGPUs come and go
  *
- * Hosts of eight PGPUs that enable three types, filled to a share; VMs that went are kept, and start again.
+ * Hosts of eight PGPUs that enable three types, or of sixteen that enable twenty, filled to a share; VMs that went are
+ * kept, and start again.
  */
 
 #include "tests/bench/bench.h"
 #include "tests/sim/dice.h"
 #include "tests/sim/world.h"
 
-#define N_TYPES 3
+#define N_TYPES_MAX 20
 #define VM_MEMORY (UINT64_C(4) << 30)
 
 typedef struct VmList {
@@ -22,13 +23,13 @@ typedef struct BenchPool {
         Shape shape;
         SimWorld world;
         Dice dice;
-        size_t n_pgpus;
-        VmList running, halted[N_TYPES];
+        size_t n_pgpus, n_types;
+        VmList running, halted[N_TYPES_MAX];
         size_t n_running; /* to be kept */
 } BenchPool;
 
 /* percent of each PGPU on average; -ENOMEM. */
-int bench_pool_make(BenchPool *b, size_t hosts, uint32_t percent, GroupAlgorithm algorithm);
+int bench_pool_make(BenchPool *b, size_t hosts, bool wide, uint32_t percent, GroupAlgorithm algorithm);
 void bench_pool_done(BenchPool *b);
 
 Pgpu *bench_pool_pgpu(const BenchPool *b, size_t i);
@@ -42,7 +43,7 @@ typedef struct Turn {
 
 /* A halted VM with one VGPU of a random type starts; then as many random ones stop as are too many. */
 int bench_pool_turn(BenchPool *b, Turn *ret);
-/* A new halted VM with one VGPU of the type; N_TYPES: passthrough. */
+/* A new halted VM with one VGPU of the type; N_TYPES_MAX: passthrough. */
 int bench_pool_add_vm(BenchPool *b, size_t type, Vm **ret);
 /* Books it there by force, for what is not to be measured. */
 int bench_pool_put(BenchPool *b, Vm *vm, Pgpu *p);

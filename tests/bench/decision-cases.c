@@ -56,7 +56,7 @@ static int make_mixed(BenchPool *b, Case *c) {
 }
 
 static int make_whole(BenchPool *b, Case *c) {
-        return bench_pool_add_vm(b, N_TYPES, &c->vm);
+        return bench_pool_add_vm(b, N_TYPES_MAX, &c->vm);
 }
 
 static int make_pinned(BenchPool *b, Case *c) {
@@ -125,7 +125,7 @@ static int make_unsupported(BenchPool *b, Case *c) {
         Vgpu *v;
         int r;
 
-        r = pool_add_vgpu_type(b->world.pool, &id, 0, "sim:nobody", "", "nobody's", &t);
+        r = pool_add_vgpu_type(b->world.pool, &id, 0, "0001:nvidia,11bf,115e,11bf,0001", "", "nobody's", &t);
         if (r >= 0)
                 r = sim_world_add_vm(&b->world, &(Arrival){}, &c->vm);
         return r < 0 ? r : pool_add_vgpu(b->world.pool, &vgpu, 0, c->vm, b->world.groups[0], t, 0, &v);
@@ -231,7 +231,7 @@ static int measure_cases(Report *r) {
         printf("Other starts and refusals, half full, depth-first (medians, ns)\n");
         printf("  %-40s %9s %9s\n", "", "64 hosts", "1,000");
         for (int size = SMALL; size < _SIZE_MAX && error >= 0; size++)
-                error = bench_pool_make(&pools[size], n_hosts[size], 50, ALGORITHM_DEPTH_FIRST);
+                error = bench_pool_make(&pools[size], n_hosts[size], /* wide= */ false, 50, ALGORITHM_DEPTH_FIRST);
         for (size_t i = 0; i < ARRAY_SIZE(cases) && error >= 0; i++)
                 error = measure_case(r, i, pools, &growth[i], &large[i]);
         for (int size = SMALL; size < _SIZE_MAX; size++)
@@ -326,12 +326,12 @@ static double heap_used(void) {
 
 /* What a pool takes once every type was asked for, so that its scores are there; and how many VGPUs it has.
  */
-static int measure_heap(uint32_t percent, double *ret_bytes, size_t *ret_pgpus, size_t *ret_vgpus) {
+static int measure_heap(size_t hosts, bool wide, uint32_t percent, double *ret_bytes, size_t *ret_pgpus, size_t *ret_vgpus) {
         double before = heap_used();
         BenchPool b = {};
         int error;
 
-        error = bench_pool_make(&b, MEMORY_HOSTS, percent, ALGORITHM_BEST_FIT);
+        error = bench_pool_make(&b, hosts, wide, percent, ALGORITHM_BEST_FIT);
         for (size_t i = 0; i < TURNS && error >= 0; i++) {
                 Turn t;
 
@@ -349,9 +349,9 @@ static int measure_memory(Report *r) {
         size_t n_pgpus, n_none, n_vgpus;
         int error;
 
-        error = measure_heap(0, &empty, &n_pgpus, &n_none);
+        error = measure_heap(MEMORY_HOSTS, /* wide= */ false, 0, &empty, &n_pgpus, &n_none);
         if (error >= 0)
-                error = measure_heap(95, &full, &n_pgpus, &n_vgpus);
+                error = measure_heap(MEMORY_HOSTS, /* wide= */ false, 95, &full, &n_pgpus, &n_vgpus);
         if (error < 0)
                 return error;
 
@@ -361,6 +361,12 @@ static int measure_memory(Report *r) {
         report_target(r, "bytes for a PGPU, its host and the scores included", empty / (double) n_pgpus, 1024,
                 false);
         report_target(r, "bytes for a VGPU, its VM included", (full - empty) / (double) n_vgpus, 1024, false);
+
+        error = measure_heap(1000, /* wide= */ true, 0, &empty, &n_pgpus, &n_none);
+        if (error < 0)
+                return error;
+        printf("Memory of 1,000 hosts of 16 PGPUs with 20 types: %.0f bytes for a PGPU\n", empty / (double) n_pgpus);
+        report_round(r, "bytes for a PGPU of 20 types", 0, "memory", empty / (double) n_pgpus);
         return 0;
 }
 

@@ -1,8 +1,8 @@
 /*
  * What a decision costs
  *
- * Pools of 64, 1,000 and 10,000 hosts of eight PGPUs, empty, half full and nearly full, in which VGPUs come
- * and go: each turn starts one VM and stops another. A decision is allocate(): it brings the scores up to
+ * Pools of 64, 1,000 and 10,000 hosts of eight PGPUs and three types, empty, half full and nearly full, and of sixteen PGPUs and
+ * twenty types, half full, in which VGPUs come and go: each turn starts one VM and stops another. A decision is allocate(): it brings the scores up to
  * date, chooses, and names the runners-up and the counts. Booking and leaving change the model. Beside them,
  * in the same rounds, the plainest thing that could work, a scan over a flat array of PGPUs, and an LMDB
  * commit. What is compared is measured in one round, pool after pool. Pools have some hundred hosts: 1,000 have
@@ -23,27 +23,29 @@
 
 static const size_t n_hosts[] = {64, 1000, 10000};
 #define SIZE_WITH_TARGETS 1 /* of these */
-static const uint32_t fills[] = {0, 50, 95};
+static const struct Filling {
+        uint32_t percent;
+        bool wide; /* 16 PGPUs of 20 types */
+} fills[] = {{0, false}, {50, false}, {95, false}, {50, true}};
 
 #define N_SIZES ARRAY_SIZE(n_hosts)
 #define N_FILLS ARRAY_SIZE(fills)
 
 typedef struct FlatPgpu {
         uint32_t used;
-        uint8_t type; /* that runs, or N_TYPES */
-        uint8_t enabled;
+        uint8_t type; /* that runs, or N_TYPES_MAX */
+        uint32_t enabled;
 } FlatPgpu;
 
 /* The flat array as the pool is now. */
 static void flat_copy(const BenchPool *b, FlatPgpu *flat) {
         for (size_t i = 0; i < b->n_pgpus; i++) {
                 const Pgpu *p = bench_pool_pgpu(b, i);
-                uint8_t type = 0;
+                uint8_t type = p->vgpus.n == 0 ? N_TYPES_MAX : 0;
 
-                while (type < N_TYPES &&
-                        (p->vgpus.n == 0 || b->world.types[type] != ((Vgpu *) p->vgpus.items[0])->type))
+                while (type < N_TYPES_MAX && b->world.types[type] != ((Vgpu *) p->vgpus.items[0])->type)
                         type++;
-                flat[i] = (FlatPgpu){.used = p->used, .type = type, .enabled = 7};
+                flat[i] = (FlatPgpu){.used = p->used, .type = type, .enabled = UINT32_MAX};
         }
 }
 
@@ -56,7 +58,7 @@ static size_t flat_scan(const FlatPgpu *flat, size_t n, uint8_t type, uint32_t s
                 const FlatPgpu *p = &flat[i];
                 uint32_t room = (PGPU_SIZE - p->used) / size;
 
-                if ((p->type == type || p->type == N_TYPES) && (p->enabled >> type & 1) && room > 0 &&
+                if ((p->type == type || p->type == N_TYPES_MAX) && (p->enabled >> type & 1) && room > 0 &&
                         room < least) {
                         least = room;
                         found = i;
@@ -78,7 +80,7 @@ static double time_scan(const BenchPool *b) {
         start = now_ns();
         for (size_t i = 0; i < n; i++)
                 keep = flat_scan(
-                        flat, b->n_pgpus, (uint8_t) (i % N_TYPES), b->world.types[i % N_TYPES]->size);
+                        flat, b->n_pgpus, (uint8_t) (i % b->n_types), b->world.types[i % b->n_types]->size);
         (void) keep;
         return (double) (now_ns() - start) / (double) n;
 }
@@ -128,6 +130,10 @@ static int time_turns(BenchPool *b, Medians *ret) {
         return 0;
 }
 
+static const char *words_of(const struct Filling *f) {
+        return f->wide ? ", 16 PGPUs of 20 types" : "";
+}
+
 static void report_cell(Report *r, size_t round, GroupAlgorithm a, size_t fill, size_t size, const Cell *c) {
         const struct {
                 const char *name;
@@ -142,8 +148,8 @@ static void report_cell(Report *r, size_t round, GroupAlgorithm a, size_t fill, 
         };
         char name[64];
 
-        snprintf(name, sizeof(name), "%s %zu hosts %u %% full", group_algorithm_to_string(a), n_hosts[size],
-                fills[fill]);
+        snprintf(name, sizeof(name), "%s %zu hosts %u %% full%s", group_algorithm_to_string(a), n_hosts[size],
+                fills[fill].percent, words_of(&fills[fill]));
         for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
                 report_round(r, numbers[i].name, round, name, numbers[i].series->values[round]);
 }
@@ -180,7 +186,7 @@ static int measure_pools(Report *r, Floor *f, GroupAlgorithm a, size_t fill, Ben
         int error = 0;
 
         for (size_t size = 0; size < N_SIZES && error >= 0; size++) {
-                error = bench_pool_make(&pools[size], n_hosts[size], fills[fill], a);
+                error = bench_pool_make(&pools[size], n_hosts[size], fills[fill].wide, fills[fill].percent, a);
                 if (error >= 0)
                         error = time_turns(&pools[size], &warm); /* the scores are worked out by the first */
         }
@@ -201,8 +207,8 @@ static int measure(Report *r, Floor *f, GroupAlgorithm a, size_t fill, Cell *cel
                 const Cell *c = &cells[size];
 
                 if (error >= 0)
-                        printf("  %-14s %4u %% %6zu %9.0f %8.0f %8.0f %8.0f %12.0f %12.0f\n",
-                                group_algorithm_to_string(a), fills[fill], n_hosts[size],
+                        printf("  %-14s %4u %% %5zu%s %9.0f %8.0f %8.0f %8.0f %12.0f %12.0f\n",
+                                group_algorithm_to_string(a), fills[fill].percent, n_hosts[size], fills[fill].wide ? "w" : " ",
                                 series_median(&c->decision), series_median(&c->p99),
                                 series_median(&c->booking), series_median(&c->leaving),
                                 series_median(&c->scan), series_median(&c->commit));
@@ -215,11 +221,11 @@ static int measure(Report *r, Floor *f, GroupAlgorithm a, size_t fill, Cell *cel
 static void report_growth(Report *r, GroupAlgorithm a, size_t fill, const Cell *c) {
         char name[96];
 
-        snprintf(name, sizeof(name), "%s, %u %% full: 1,000 hosts / 64 hosts", group_algorithm_to_string(a),
-                fills[fill]);
+        snprintf(name, sizeof(name), "%s, %u %% full%s: 1,000 hosts / 64 hosts", group_algorithm_to_string(a),
+                fills[fill].percent, words_of(&fills[fill]));
         report_target(r, name, series_median(&c->growth), 8, false);
-        snprintf(name, sizeof(name), "%s, %u %% full, 1,000 hosts: %% of an LMDB commit",
-                group_algorithm_to_string(a), fills[fill]);
+        snprintf(name, sizeof(name), "%s, %u %% full%s, 1,000 hosts: %% of an LMDB commit",
+                group_algorithm_to_string(a), fills[fill].percent, words_of(&fills[fill]));
         report_target(r, name, series_median(&c->share), 5, false);
 }
 
@@ -232,7 +238,7 @@ int bench_decision(Report *r) {
         if (error < 0)
                 return error;
 
-        printf("One decision for one VGPU, eight PGPUs on each host (medians, ns)\n");
+        printf("One decision for one VGPU, eight PGPUs of three types on each host; w: sixteen of twenty (medians, ns)\n");
         printf("  %-14s %6s %6s %9s %8s %8s %8s %12s %12s\n", "algorithm", "full", "hosts", "decision",
                 "its p99", "booking", "leaving", "linear scan", "LMDB commit");
         for (GroupAlgorithm a = 0; a < _GROUP_ALGORITHM_MAX; a++)

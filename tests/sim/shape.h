@@ -15,7 +15,7 @@
 
 #include "common/base/macros.h"
 
-#define SHAPE_TYPES_MAX 16
+#define SHAPE_TYPES_MAX 32
 #define SHAPE_CARDS_MAX 16
 #define SHAPE_HOST_CARDS_MAX 16
 #define SHAPE_HOSTS_MAX 20000

@@ -1,5 +1,5 @@
 /*
- * What every played host has: GRID K1 PGPUs from 0000:83:00.0 on, which may run K100, K140Q, or a VM alone
+ * What every played host has: GRID K1 PGPUs from 0000:83:00.0 on, which may run K100, K140Q, eighteen others, or a VM alone
  */
 
 #include <stdio.h>
@@ -27,7 +27,7 @@ static int grid_make(HostType *t, const char *model, uint16_t vdev, uint16_t vsu
                 .instances = instances,
                 .size = host_type_size(instances),
                 .self_compatible_on_pgpu = true};
-        snprintf(file, sizeof(file), "/usr/share/nvidia/vgx/grid_%s.conf", instances == 8 ? "k100" : "k140q");
+        snprintf(file, sizeof(file), "/usr/share/nvidia/vgx/grid_%s.conf", type_id);
         t->identifier = host_type_identifier_nvidia(0x0ff2, NULL, vdev, vsubdev);
         r = r ?: copy(&t->vendor_name, "NVIDIA Corporation");
         r = r ?: copy(&t->model_name, model);
@@ -42,7 +42,14 @@ int types_make(HostType types[static N_TYPES]) {
 
         r = r ?: grid_make(&types[0], "GRID K100", 0x0fe7, 0x101e, "11", 256 * MIB, 8);
         r = r ?: grid_make(&types[1], "GRID K140Q", 0x0ff7, 0x1037, "12", 960 * MIB, 4);
-        return r ?: host_type_make_passthrough(&types[2]);
+        for (unsigned i = 2; i < N_TYPES - 1; i++) {
+                char model[32], type_id[8];
+
+                snprintf(model, sizeof(model), "GRID K1-%uQ", i);
+                snprintf(type_id, sizeof(type_id), "%u", 100 + i);
+                r = r ?: grid_make(&types[i], model, 0x0ff7, (uint16_t) (0x2000 + i), type_id, i * 64 * MIB, 1 + 20 / i);
+        }
+        return r ?: host_type_make_passthrough(&types[N_TYPES - 1]);
 }
 
 int pgpu_make(Pgpu *ret, unsigned number) {

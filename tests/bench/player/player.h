@@ -22,7 +22,7 @@
 #define HOSTS_MAX 1024
 #define PGPUS_MAX 64
 #define ENDED_MAX 512
-#define N_TYPES 3
+#define N_TYPES 21 /* 20 of the card, and passthrough */
 
 typedef struct Player Player;
 typedef struct PlayedHost PlayedHost;
