@@ -1,7 +1,7 @@
 /*
  * Cards as a recorded machine
  *
- * One PCI domain: a host bridge and the integrated GPU on bus 0, a root port on bus 0 for each board, and
+ * One PCI domain (but for GB200): a host bridge and the integrated GPU on bus 0, a root port on bus 0 for each board, and
  * behind it what the board carries. A GRID board is a PCI switch (upstream port, one downstream port a GPU)
  * with each GPU function 0 of its own bus, as on the real K1 and K2; the buses of the first board's GPUs
  * start at 0x83, where they were seen on real machines. An HGX board has four switches, each with two GPUs and a network
@@ -89,6 +89,53 @@ static const Board boards[_CARD_MAX] = {
                 .revision = 0x00, .n_gpus = 1, .total_functions = 4, .function_device = 0xe212, .driver = "xe",
                 .bars = { { 16 << 20, BAR_PREFETCH64 }, {}, { 16ULL << 30, BAR_PREFETCH64 } },
         },
+};
+
+/* Ids and classes of pci.ids and of public listings (NVIDIA's and Intel's drivers, AMD's GIM); numbers of virtual functions as the
+ * boards' SR-IOV capabilities have them. */
+static const Board newer_boards[_CARD_MAX] = {
+        [CARD_A16] = {
+                .vendor = 0x10de, .device = 0x25b6, .subsystem_vendor = 0x10de, .subsystem_device = 0x14a9,
+                .revision = 0xa1, .n_gpus = 4, .has_switch = true, .class = 0x030200,
+                .total_functions = 16, .function_device = 0x25b6, .driver = "nvidia",
+                .bars = { { 16 << 20, BAR_MEMORY32 }, { 16ULL << 30, BAR_PREFETCH64 }, {}, { 32 << 20, BAR_PREFETCH64 } },
+        },
+        [CARD_T4] = {
+                .vendor = 0x10de, .device = 0x1eb8, .subsystem_vendor = 0x10de, .subsystem_device = 0x12a2,
+                .revision = 0xa1, .n_gpus = 1, .class = 0x030200,
+                .total_functions = 16, .function_device = 0x1eb8, .driver = "nvidia",
+                .bars = { { 16 << 20, BAR_MEMORY32 }, { 256 << 20, BAR_PREFETCH64 }, {}, { 32 << 20, BAR_PREFETCH64 } },
+        },
+        [CARD_L40S] = {
+                .vendor = 0x10de, .device = 0x26b9, .subsystem_vendor = 0x10de, .subsystem_device = 0x1851,
+                .revision = 0xa1, .n_gpus = 1, .class = 0x030200,
+                .total_functions = 32, .function_device = 0x26b9, .driver = "nvidia",
+                .bars = { { 16 << 20, BAR_MEMORY32 }, { 64ULL << 30, BAR_PREFETCH64 }, {}, { 32 << 20, BAR_PREFETCH64 } },
+        },
+        [CARD_MI210] = {
+                .vendor = 0x1002, .device = 0x740f, .subsystem_vendor = 0x1002, .subsystem_device = 0x0c34,
+                .revision = 0x02, .n_gpus = 1, .class = 0x038000,
+                .total_functions = 4, .function_device = 0x7410, .driver = "gim",
+                .bars = { { 64ULL << 30, BAR_PREFETCH64 }, {}, { 2 << 20, BAR_PREFETCH64 } },
+        },
+        [CARD_MI325X] = {
+                .vendor = 0x1002, .device = 0x74a5, .subsystem_vendor = 0x1002, .subsystem_device = 0x74a5,
+                .revision = 0x00, .n_gpus = 1, .class = 0x120000,
+                .total_functions = 4, .function_device = 0x74b9, .driver = "gim",
+                .bars = { { 256ULL << 30, BAR_PREFETCH64 }, {}, { 2 << 20, BAR_PREFETCH64 } },
+        },
+        [CARD_FLEX] = {
+                .vendor = 0x8086, .device = 0x56c0, .subsystem_vendor = 0x8086, .subsystem_device = 0x4905,
+                .revision = 0x08, .n_gpus = 1, .class = 0x038000,
+                .total_functions = 31, .function_device = 0x56c0, .driver = "i915",
+                .bars = { { 16 << 20, BAR_PREFETCH64 }, {}, { 16ULL << 30, BAR_PREFETCH64 } },
+        },
+};
+
+static const Board gb200_gpu = {
+        .vendor = 0x10de, .device = 0x2941, .subsystem_vendor = 0x10de, .subsystem_device = 0x2046,
+        .revision = 0xa1, .n_gpus = 1, .class = 0x030200,
+        .bars = { { 16 << 20, BAR_PREFETCH64 }, {}, { 256ULL << 30, BAR_PREFETCH64 } },
 };
 
 /* What one of the four switches of an HGX board has. */
@@ -328,9 +375,9 @@ static int bridge_write(
         return function_write(m, f);
 }
 
-static int gpu_write(Machine *m, const Board *board, const char *parent, uint8_t bus) {
+static int gpu_write(Machine *m, const Board *board, const char *parent, PciAddress address) {
         Function f = {
-                .address = { .bus = bus },
+                .address = address,
                 .vendor = board->vendor,
                 .device = board->device,
                 .subsystem_vendor = board->subsystem_vendor,
@@ -361,7 +408,7 @@ static int board_write(Machine *m, const Board *board) {
         if (r < 0)
                 return r;
         if (!board->has_switch)
-                return gpu_write(m, board, root_path, bus);
+                return gpu_write(m, board, root_path, (PciAddress){ .bus = bus });
 
         up = bridge_make(root_path, (PciAddress){ .bus = bus }, 0x10b5, 0x8747);
         r = bridge_write(m, &up, bus + 1, last, up_path, sizeof(up_path));
@@ -371,7 +418,8 @@ static int board_write(Machine *m, const Board *board) {
 
                 r = bridge_write(m, &down, bus + 2 + i, bus + 2 + i, down_path, sizeof(down_path));
                 if (r >= 0)
-                        r = gpu_write(m, i < board->n_gpus ? board : &network_card, down_path, bus + 2 + i);
+                        r = gpu_write(m, i < board->n_gpus ? board : &network_card, down_path,
+                                (PciAddress){ .bus = bus + 2 + i });
         }
         return r;
 }
@@ -406,12 +454,38 @@ static int hgx_write(Machine *m) {
         return r;
 }
 
+/* As on a machine of Grace processors: a root port on bus 0 of each domain, and the GPU on bus 1. */
+static int gb200_write(Machine *m) {
+        static const uint32_t domains[] = { 0x8, 0x9, 0x18, 0x19 };
+        int r = 0;
+
+        for (size_t i = 0; i < ARRAY_SIZE(domains) && r >= 0; i++) {
+                char bridge_path[64], root_path[96];
+                Function root;
+
+                m->node = (int) i / 2;
+                snprintf(bridge_path, sizeof(bridge_path), "/sys/devices/pci%04x:00", domains[i]);
+                root = bridge_make(bridge_path, (PciAddress){ .domain = domains[i] }, 0x10de, 0x22b1);
+                r = bridge_write(m, &root, 1, 1, root_path, sizeof(root_path));
+                if (r >= 0)
+                        r = gpu_write(m, &gb200_gpu, root_path, (PciAddress){ .domain = domains[i], .bus = 1 });
+        }
+        m->node = -1;
+        return r;
+}
+
+static const Board *board_of(Card card) {
+        return card == CARD_NIC ? &network_card : newer_boards[card].n_gpus > 0 ? &newer_boards[card] : &boards[card];
+}
+
 static int card_write(Machine *m, Card card) {
         if (card == CARD_GVT)
                 return integrated_write(m);
         if (card == CARD_HGX)
                 return hgx_write(m);
-        return board_write(m, card == CARD_NIC ? &network_card : &boards[card]);
+        if (card == CARD_GB200)
+                return gb200_write(m);
+        return board_write(m, board_of(card));
 }
 
 static int host_bridge_write(Machine *m) {

@@ -22,6 +22,13 @@ static const char *const card_names[_CARD_MAX] = {
         [CARD_SRIOV] = "sriov",
         [CARD_HGX] = "hgx",
         [CARD_NIC] = "nic",
+        [CARD_A16] = "a16",
+        [CARD_T4] = "t4",
+        [CARD_L40S] = "l40s",
+        [CARD_MI210] = "mi210",
+        [CARD_MI325X] = "mi325x",
+        [CARD_FLEX] = "flex",
+        [CARD_GB200] = "gb200",
 };
 
 const char *card_to_string(Card card) {
@@ -175,9 +182,8 @@ static int parse_card(HostSpec *spec, const char *text, char **ret_error) {
         card = card_from_string(text);
         if (card < 0)
                 return refuse(ret_error,
-                        "host '%s': '%s' is no card; there are k1, k2, gvt, mxgpu, sriov, hgx, nic, @FILE (an lspci -D -nn -xxx "
-                        "listing) and "
-                        "@FOLDER (a recorded sysfs tree)",
+                        "host '%s': '%s' is no card; there are k1, k2, gvt, mxgpu, sriov, hgx, nic, a16, t4, "
+                        "l40s, mi210, mi325x, flex, gb200, @FILE (an lspci -D -nn -xxx listing) and @FOLDER (a recorded sysfs tree)",
                         spec->name, text);
         if (spec->n_cards >= LAB_HOST_CARDS_MAX)
                 return refuse(ret_error, "host '%s' has more than %d cards", spec->name, LAB_HOST_CARDS_MAX);

@@ -5,7 +5,7 @@
  *
  *   NAME=CARD[,CARD…][:option=value…]      alpha=k1,k2:memory=64GiB:networks=xenbr0+xenbr1
  *
- * Cards: k1, k2, gvt, mxgpu, sriov, hgx, nic; or alone: @FILE, an `lspci -D -nn -xxx` listing, or @FOLDER, a recorded sysfs
+ * Cards: k1, k2, gvt, mxgpu, sriov, hgx, nic, a16, t4, l40s, mi210, mi325x, flex, gb200; or alone: @FILE, an `lspci -D -nn -xxx` listing, or @FOLDER, a recorded sysfs
  * tree. No cards: "NAME=" or "NAME=none". Pure but for the look whether an @path is a file or a folder.
  */
 
@@ -22,6 +22,13 @@ typedef enum Card {
         CARD_SRIOV,
         CARD_HGX, /* eight GPUs, two on each of four switches, two switches on each of two NUMA nodes */
         CARD_NIC, /* no GPU */
+        CARD_A16, /* four GPUs behind a switch */
+        CARD_T4,
+        CARD_L40S,
+        CARD_MI210, /* class 0380 */
+        CARD_MI325X, /* class 1200 */
+        CARD_FLEX,
+        CARD_GB200, /* four GPUs, each in a PCI domain of its own; once in a host */
         _CARD_MAX,
         _CARD_INVALID = -EINVAL,
 } Card;
