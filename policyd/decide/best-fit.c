@@ -30,17 +30,19 @@ static uint32_t capacity_after(const Pgpu *p, const VgpuType *s, const VgpuType 
 size_t pgpu_losses(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuLoss *ret) {
         size_t n = 0;
 
+        if (!host_is_usable(p->host) || !p->present || pgpu_is_left_out(p))
+                return 0;
         for_each(const VgpuType, s, &p->enabled) {
-                PgpuVerdict before;
-                uint32_t after;
+                uint32_t before, after, used;
 
-                if (s == t)
+                if (s == t || ptr_array_contains(&p->disabling, s))
                         continue;
 
-                pgpu_verdict(p, s, reservation, &before);
-                after = capacity_after(p, s, t, before.used);
-                if (before.capacity > after)
-                        ret[n++] = (PgpuLoss){.type = s, .instances = before.capacity - after};
+                /* Boards have dozens of types, so it is not looked up once more whether each is enabled. */
+                before = pgpu_room_of_enabled(p, s, reservation, &used);
+                after = before > 0 ? capacity_after(p, s, t, used) : 0;
+                if (before > after)
+                        ret[n++] = (PgpuLoss){.type = s, .instances = before - after};
         }
 
         return n;

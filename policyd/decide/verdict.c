@@ -73,6 +73,24 @@ uint32_t pgpu_units_used(const Pgpu *p) {
         return p->used;
 }
 
+/* Beside `used`, of whose VGPUs n_own are held for the start. */
+static uint32_t room_beside(const Pgpu *p, const VgpuType *t, uint32_t n_own, uint32_t used) {
+        uint32_t size = pgpu_type_size(p, t);
+
+        if (t->implementation == TYPE_PASSTHROUGH)
+                return pgpu_load(p) == n_own;
+        return size > 0 && used <= PGPU_SIZE ? (PGPU_SIZE - used) / size : 0;
+}
+
+uint32_t pgpu_room_of_enabled(const Pgpu *p, const VgpuType *t, const Reservation *reservation, uint32_t *ret_used) {
+        const Reservation *own = reservation_serves(reservation, p, t) ? reservation : NULL;
+        uint32_t n_own = pgpu_own_holds(p, own), size = pgpu_type_size(p, t);
+        PgpuVerdict v = {};
+
+        *ret_used = pgpu_load(p) > n_own ? pgpu_units_used(p) - n_own * size : 0;
+        return pgpu_find_obstacle(p, t, own, n_own, &v) ? 0 : room_beside(p, t, n_own, *ret_used);
+}
+
 void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuVerdict *ret) {
         const Reservation *own = reservation_serves(reservation, p, t) ? reservation : NULL;
         uint32_t n_own = pgpu_own_holds(p, own), size = pgpu_type_size(p, t);
@@ -95,10 +113,8 @@ void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservati
                 ret->code = ERROR_VGPU_TYPE_NOT_ENABLED;
         else if (pgpu_find_obstacle(p, t, own, n_own, ret))
                 ret->code = ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE;
-        else if (t->implementation == TYPE_PASSTHROUGH)
-                ret->capacity = pgpu_load(p) == n_own;
-        else if (size > 0 && ret->used <= ret->size)
-                ret->capacity = (ret->size - ret->used) / size;
+        else
+                ret->capacity = room_beside(p, t, n_own, ret->used);
 
         if (ret->code == ERROR_NONE && ret->capacity == 0) {
                 ret->code = ERROR_PGPU_INSUFFICIENT_CAPACITY;
