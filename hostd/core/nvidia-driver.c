@@ -76,3 +76,9 @@ const char *nvidia_driver_version_of_link(const char *target) {
 
         return isempty(version) ? "0.0" : version;
 }
+
+bool nvidia_driver_version_is_whole(const char *version) {
+        DriverVersion v;
+
+        return !streq(version, "0.0") && parse_version(version, &v) >= 0 && !v.or_newer;
+}

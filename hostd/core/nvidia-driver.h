@@ -17,3 +17,5 @@ bool nvidia_driver_supports_multi_vgpu(const char *host_version, const char *con
 /* "libnvidia-vgpu.so.430.42", or a path that ends so, is "430.42"; anything else is "0.0". Points into target
  * or to a constant. */
 const char *nvidia_driver_version_of_link(const char *target);
+/* "430.42" is, "0.0" and the "1" of libnvidia-vgpu.so.1 are not. */
+bool nvidia_driver_version_is_whole(const char *version);

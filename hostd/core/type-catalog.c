@@ -18,6 +18,7 @@ void type_catalog_done(TypeCatalog *c) {
                 free(c->confs[i].path);
         free(c->confs);
         nvidia_xml_done(&c->xml);
+        free(c->multi_vgpu_fault);
         type_list_free(c->gvtg, c->n_gvtg);
         type_list_free(c->mxgpu, c->n_mxgpu);
         sriov_types_free(c->sriov, c->n_sriov);
@@ -105,6 +106,9 @@ static int add_xml_type(TypeBuild *b, const NvidiaXmlMatch *m) {
         t.max_x = x->max_x;
         t.max_y = x->max_y;
         t.self_compatible_in_vm = x->multi_vgpu_supported && b->catalog->multi_vgpu;
+        if (x->multi_vgpu_supported && b->catalog->multi_vgpu_fault && !m->pgpu->sriov)
+                REPORT(b, b->catalog->xml_path, 0, "no VM gets several VGPUs of a type that could be several: %s",
+                        b->catalog->multi_vgpu_fault);
         t.type_id = strdup(x->id);
         t.vclass = strdup(x->vclass);
         return t.type_id && t.vclass ? add_type(b, &t) : -ENOMEM;

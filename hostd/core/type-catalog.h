@@ -25,6 +25,7 @@ typedef struct TypeCatalog {
         size_t n_confs;
         NvidiaXml xml;
         bool multi_vgpu; /* the host driver can give several VGPUs to one VM */
+        char *multi_vgpu_fault; /* why it cannot, a clause; NULL: it can, or nobody asked */
         TypeListEntry *gvtg;
         size_t n_gvtg;
         TypeListEntry *mxgpu;

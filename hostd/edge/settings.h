@@ -25,8 +25,10 @@
                 "PCI vendors (VVVV) and devices (VVVV:DDDD) of class 1200 that are GPUs; others of it are NPUs and the like") \
         TEXT(nvidia_conf_dir, "/usr/share/nvidia/vgx", "folder of NVIDIA's .conf type files") \
         TEXT(nvidia_xml, "/usr/share/nvidia/vgpu/vgpuConfig.xml", "NVIDIA's XML type file") \
-        TEXT(nvidia_driver_link, "/usr/lib64/libnvidia-vgpu.so", \
-                "link that ends in the version of NVIDIA's host driver") \
+        TEXT(nvidia_driver_link, \
+                "/usr/lib64/libnvidia-vgpu.so /usr/lib/x86_64-linux-gnu/libnvidia-vgpu.so " \
+                "/usr/lib/x86_64-linux-gnu/nvidia/current/libnvidia-vgpu.so", \
+                "link that leads to the library of NVIDIA's host driver, which ends in its version; blank-separated, the first that is there") \
         TEXT(gvtg_list, "/etc/gvt-g-whitelist", "list of Intel GVT-g types") \
         TEXT(mxgpu_list, "/etc/mxgpu-whitelist", "list of AMD MxGPU types") \
         TEXT(sriov_list, "/etc/xenvgpu/sriov-types", "list of SR-IOV types: how boards may be cut") \

@@ -9,10 +9,12 @@
 #include <stdio.h>
 
 #include "common/io/file.h"
+#include "common/base/strbuf.h"
 #include "common/base/text.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/idset.h"
 #include "hostd/core/nvidia-driver.h"
+#include "hostd/edge/nvidia-library.h"
 #include "hostd/edge/nvidia-xml-read.h"
 #include "hostd/edge/type-files.h"
 
@@ -92,20 +94,33 @@ static int read_confs(const char *folder, const ProblemSink *problems, TypeCatal
         return r;
 }
 
-static bool driver_gives_several(const TypeFileSettings *settings) {
+static char *describe_unsupported(const char *version, const char *const *allowed) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        strbuf_addf(&b, "NVIDIA's host driver is %s, and only", version);
+        for (size_t i = 0; allowed[i]; i++)
+                strbuf_addf(&b, "%s %s", i > 0 ? "," : "", allowed[i]);
+        strbuf_add(&b, " can (+: or newer)");
+        return strbuf_take(&b);
+}
+
+static int ask_driver(const TypeFileSettings *settings, TypeCatalog *c) {
         const char *const *allowed = settings->nvidia_multi_vgpu_versions
                                              ? settings->nvidia_multi_vgpu_versions
                                              : nvidia_multi_vgpu_versions;
-        char target[PATH_MAX];
-        ssize_t n;
+        _cleanup_free_ char *version = NULL;
+        int r;
 
         if (!settings->nvidia_driver)
-                return false;
-        n = readlink(settings->nvidia_driver, target, sizeof(target) - 1);
-        if (n < 0)
-                return false;
-        target[n] = '\0';
-        return nvidia_driver_supports_multi_vgpu(nvidia_driver_version_of_link(target), allowed);
+                return 0;
+        r = nvidia_library_version(settings->nvidia_driver, &version);
+        if (r < 0)
+                return r;
+        c->multi_vgpu = r > 0 && nvidia_driver_supports_multi_vgpu(version, allowed);
+        if (c->multi_vgpu)
+                return 0;
+        c->multi_vgpu_fault = r > 0 ? describe_unsupported(version, allowed) : take_ptr(version);
+        return c->multi_vgpu_fault ? 0 : -ENOMEM;
 }
 
 static int read_xml(const char *path, ProblemSink problems, TypeCatalog *c) {
@@ -141,7 +156,6 @@ static int read_sriov(ProblemSink problems, TypeCatalog *c) {
 
 int type_files_read(const TypeFileSettings *settings, const ProblemSink *problems, TypeCatalog *ret) {
         _cleanup_(type_catalog_done) TypeCatalog c = {
-                .multi_vgpu = driver_gives_several(settings),
                 .gvtg_path = settings->gvtg_list,
                 .mxgpu_path = settings->mxgpu_list,
                 .sriov_path = settings->sriov_list,
@@ -149,7 +163,9 @@ int type_files_read(const TypeFileSettings *settings, const ProblemSink *problem
         };
         int r;
 
-        r = read_confs(settings->nvidia_conf_dir, problems, &c);
+        r = ask_driver(settings, &c);
+        if (r >= 0)
+                r = read_confs(settings->nvidia_conf_dir, problems, &c);
         if (r >= 0)
                 r = read_xml(settings->nvidia_xml, *problems, &c);
         if (r >= 0)

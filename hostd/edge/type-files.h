@@ -12,8 +12,7 @@
 typedef struct TypeFileSettings {
         const char *nvidia_conf_dir; /* /usr/share/nvidia/vgx */
         const char *nvidia_xml;      /* /usr/share/nvidia/vgpu/vgpuConfig.xml */
-        const char *nvidia_driver;   /* /usr/lib64/libnvidia-vgpu.so, a link whose target ends in the driver's
-                                        version */
+        const char *nvidia_driver;   /* where libnvidia-vgpu.so may be, a link that leads to the driver's version; blank-separated */
         const char *const *nvidia_multi_vgpu_versions; /* NULL: XenServer's default list */
         const char *gvtg_list;                         /* /etc/gvt-g-whitelist */
         const char *mxgpu_list;                        /* /etc/mxgpu-whitelist */

@@ -6,6 +6,7 @@
 
 #include "hostd/core/idset.h"
 #include "hostd/edge/hardware.h"
+#include "hostd/edge/nvidia-library.h"
 #include "hostd/edge/nvidia-xml-read.h"
 #include "tests/unit/hostd-edge/test.h"
 
@@ -475,11 +476,43 @@ static void host_driver_allows_several(void **state) {
                          "subsystemId=\"1\"/>" TYPE_BODY("1") PGPU("", "1", "2", SUPPORTED("1", "4"))));
         scan_host(state, types, &h);
         assert_false(h.hardware.types[1].self_compatible_in_vm);
+        assert_int_equal(strv_count(h.hardware.problems), 1);
+        assert_contains(h.hardware.problems[0], "no VM gets several VGPUs of a type that could be several: NVIDIA's host driver is not there: no ");
 
         driver = strdup(in_folder(state, "types/libnvidia-vgpu.so"));
         assert_ok(symlink("libnvidia-vgpu.so.470.63", driver));
         scan_host(state, types, &g);
         assert_true(g.hardware.types[1].self_compatible_in_vm);
+}
+
+/* As Debian has it: links to links, some of them relative, with a version of one number on the way. */
+static void driver_is_found_through_links(void **state) {
+        static const struct {
+                const char *target, *said;
+                int r;
+        } cases[] = {
+                {"libnvidia-vgpu.so.1", "470.63", 1},
+                {"libnvidia-vgpu.so.430.43", "430.43", 1},
+                {"elsewhere/loop", "leads to no libnvidia-vgpu.so.VERSION", 0},
+                {"libnvidia-vgpu.so.2", "leads to no libnvidia-vgpu.so.VERSION", 0},
+        };
+        _cleanup_free_ char *link = strdup(in_folder(state, "libnvidia-vgpu.so")), *paths = NULL, *none = NULL;
+
+        assert_ok(mkdir_parents(in_folder(state, "elsewhere"), 0700));
+        assert_ok(symlink("elsewhere/alternative", in_folder(state, "libnvidia-vgpu.so.1")));
+        assert_ok(symlink("../libnvidia-vgpu.so.470.63", in_folder(state, "elsewhere/alternative")));
+        assert_ok(symlink("loop", in_folder(state, "elsewhere/loop")));
+        assert_true(asprintf(&paths, "/no/libnvidia-vgpu.so %s", link) > 0);
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_free_ char *said = NULL;
+
+                assert_ok(symlink(cases[i].target, link));
+                assert_int_equal(nvidia_library_version(paths, &said), cases[i].r);
+                assert_contains(said, cases[i].said);
+                assert_ok(unlink(link));
+        }
+        assert_int_equal(nvidia_library_version(paths, &none), 0);
+        assert_string_equal(none, "NVIDIA's host driver is not there: no /no/libnvidia-vgpu.so");
 }
 
 /* 256 MiB of aperture on one PGPU and 1024 MiB on the other: what fits on both counts. */
@@ -560,6 +593,7 @@ int main(void) {
                 IN_FOLDER(problems_are_capped),
                 IN_FOLDER(unreadable_files_are_told),
                 IN_FOLDER(host_driver_allows_several),
+                IN_FOLDER(driver_is_found_through_links),
                 IN_FOLDER(one_type_of_two_sizes_has_the_larger),
                 cmocka_unit_test(shared_samples_are_read),
         };
