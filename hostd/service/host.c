@@ -50,6 +50,31 @@ static bool is_ours(const Uuid *vm, void *userdata) {
         return hashmap_get(h->vms, vm);
 }
 
+typedef struct Rest {
+        Hostd *host;
+        const Uuid *vm;
+        size_t n;
+} Rest;
+
+static void kill_rest(const Uuid *vm, const char *folder, void *userdata) {
+        Rest *rest = userdata;
+        Programs *p = &rest->host->vm_context.programs;
+
+        if (uuid_equal(vm, rest->vm))
+                rest->n += p->ops->kill_rest(p, folder);
+}
+
+/* Its emulator outlives the domain, and uses the GPU: no program that would end it runs. */
+static size_t end_rest(Hostd *h, const Uuid *vm) {
+        Programs *p = &h->vm_context.programs;
+        Rest rest = {.host = h, .vm = vm};
+
+        /* An order that came since has the folder. */
+        if (!hashmap_get(h->vms, vm))
+                (void) p->ops->each_folder(p, kill_rest, &rest);
+        return rest.n;
+}
+
 /* The order cannot be read, so the VM's uuid takes the place of the token, as it does in the inventory. */
 static int on_unread_gone(const Uuid *vm, void *userdata) {
         Hostd *h = userdata;
@@ -60,6 +85,8 @@ static int on_unread_gone(const Uuid *vm, void *userdata) {
                 .reason = (char *) "gone"};
         int r;
 
+        if (end_rest(h, vm) > 0)
+                return -EBUSY;
         r = host_store_next_seq(h->store, &e.head.seq);
         if (r >= 0)
                 r = host_store_end_order(h->store, vm, &e);

@@ -143,6 +143,12 @@ static void play_spoil(Script *s, char *const *words, unsigned n) {
                 script_broken(s, "there is no row of a %s", words[0]);
 }
 
+/* What the program of one of its VMs wrote; somebody ends the domain later. */
+static void play_spoil_record(Script *s, char *const *words, unsigned n) {
+        if (!folders_spoil_one(script_machine(s, words[0])))
+                script_broken(s, "there is no run record on %s", words[0]);
+}
+
 static void play_remove_rows(Script *s, char *const *words, unsigned n) {
         while (s->world->policy && s->world->rows_spoilt)
                 person_removes_rows(s->world);
@@ -185,6 +191,7 @@ const Verb script_faults[] = {
         {"copy-store", 1, 1, play_copy_store},
         {"restore-store", 1, 1, play_restore_store},
         {"spoil", 1, 1, play_spoil},
+        {"spoil-record", 1, 1, play_spoil_record},
         {"remove-rows", 0, 0, play_remove_rows},
         {"clock", 1, 1, play_clock},
         {"gpus", 2, 2, play_gpus},
