@@ -438,8 +438,10 @@ static int check_card(JsonReader *r, const VmRecord *v, bool has_vgpu) {
 
         if (card == VIDEO_IGD_PASSTHROUGH)
                 return json_fail(r, "igd_passthrough",
-                        "is true, and making a passed-through GPU the guest's own display is not done here; take the "
-                        "key out of the platform, and the GPU is passed through beside the emulated card");
+                        "is true, and libxl makes a GPU the guest's own display only by giving it the host's VGA ports and "
+                        "memory: take the key out of the platform, and the GPU is passed through beside the emulated "
+                        "card; or set b_info.type.hvm.gfx_passthru in the config, which a host's administrator must allow "
+                        "(allowed_config_keys)");
         if (card == VIDEO_VGPU || vm_record_emulated_card(v) >= 0)
                 return 0;
         return json_fail(r, "vga", "is '%s', which libxl does not have; take cirrus, std, qxl or none",
