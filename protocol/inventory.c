@@ -30,6 +30,7 @@ static const RecordField pgpu_fields[] = {
         FIELD(InventoryPgpu, held_by, IF_ANY, TEXT),
         FIELD(InventoryPgpu, division, IF_ANY, TEXT),
         FIELD(InventoryPgpu, pci_switch, IF_ANY, TEXT),
+        FIELD(InventoryPgpu, serial_number, IF_ANY, TEXT),
         FIELD(InventoryPgpu, numa_node, IF_ANY, TEXT),
         FIELD(InventoryPgpu, health, IF_ANY, TEXT),
         FIELD(InventoryPgpu, health_reason, IF_ANY, TEXT),

@@ -9,7 +9,7 @@
  *    "types":[TypeRecord…],
  *    "pgpus":[{"pci_id":"0000:84:00.0","vendor_id":"10de","device_id":"0ff2","subsystem_vendor_id":"10de",
  *              "subsystem_device_id":"1012","vendor_name":…,"device_name":…,"driver":"","bridge":"0000:80:01.0",
- *              "pci_switch":"0000:7f:00.0","numa_node":"1",
+ *              "pci_switch":"0000:7f:00.0","numa_node":"1","serial_number":"dsn-0002c90300112233",
  *              "is_system_display_device":false,"supported":["<identifier>"…],"enabled":["<identifier>"…],
  *              "held_by":"domain 'by hand' (id 7)","health":"lost","health_reason":"Its PCI configuration
  * reads all ones."}],
@@ -41,6 +41,7 @@ typedef struct InventoryPgpu {
         PciAddress pci_id;
         char *vendor_id, *device_id, *subsystem_vendor_id, *subsystem_device_id; /* four hex digits; subsystem "" when unknown */
         char *vendor_name, *device_name, *driver, *bridge;                      /* "" when unknown */
+        char *serial_number; /* of the card, in whichever slot it stands; "" or NULL: unknown */
         char *pci_switch, *numa_node; /* upstream port of the switch that it hangs on, a number; "" or NULL: none, or unknown */
         bool is_system_display_device;
         char **supported, **enabled; /* identifiers */

@@ -18,6 +18,7 @@ void pgpu_done(Pgpu *p) {
         free(p->driver);
         free(p->bridge);
         free(p->pci_switch);
+        free(p->serial);
         free(p->companions);
         strv_free(p->supported);
         strv_free(p->enabled);

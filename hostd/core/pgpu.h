@@ -28,6 +28,7 @@ typedef struct Pgpu {
         bool driver_known;
         char *bridge; /* address of the parent bridge, "" when unknown */
         char *pci_switch; /* of the PCI switch that it hangs on: its upstream port; "" for none, or unknown */
+        char *serial; /* of the card, wherever it stands: "dsn-…" or "amdgpu-…"; "" when unknown; never NULL */
         uint32_t numa_node;
         bool node_known;
         bool is_system_display_device, display_known;

@@ -92,6 +92,7 @@ InventoryPgpu hardware_pgpu_record(const Pgpu *p, PgpuIds *ids) {
                 .driver = p->driver,
                 .bridge = p->bridge,
                 .pci_switch = p->pci_switch,
+                .serial_number = p->serial,
                 .numa_node = ids->node,
                 .is_system_display_device = p->is_system_display_device,
                 .supported = p->supported,

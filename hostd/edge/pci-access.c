@@ -146,6 +146,19 @@ static uint8_t bus_behind_bridge(struct pci_dev *d) {
         return pci_read_byte(d, PCI_SECONDARY_BUS);
 }
 
+/* The whole of the configuration space is root's to read; others see no such capability. */
+static uint64_t device_serial(struct pci_dev *d) {
+        struct pci_cap *cap;
+        uint64_t serial;
+
+        pci_fill_info(d, PCI_FILL_EXT_CAPS);
+        cap = pci_find_cap(d, PCI_EXT_CAP_ID_DSN, PCI_CAP_EXTENDED);
+        if (!cap)
+                return 0;
+        serial = (uint64_t) pci_read_long(d, (int) cap->addr + 8) << 32 | pci_read_long(d, (int) cap->addr + 4);
+        return serial == UINT64_MAX ? 0 : serial;
+}
+
 bool pci_bytes_are_ones(const uint8_t *bytes, size_t n) {
         for (size_t i = 0; i < n; i++)
                 if (bytes[i] != 0xff)
@@ -175,6 +188,7 @@ static void call_read(struct pci_access *pci, void *argument) {
                 .pci_class = d->device_class,
                 .bus_below = bus_behind_bridge(d),
                 .all_ones = reads_all_ones(d),
+                .serial = device_serial(d),
         };
 }
 

@@ -39,6 +39,7 @@ typedef struct PciFunction {
         uint16_t subsystem_vendor_id, subsystem_device_id; /* 0 when not told */
         uint16_t pci_class;
         uint8_t bus_below;
+        uint64_t serial; /* Device Serial Number of PCI Express; 0 where it has none, or says nothing by it */
         bool all_ones; /* nothing answers there: the ids are what the source says beside the configuration space */
 } PciFunction;
 

@@ -7,6 +7,7 @@
  */
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/base/text.h"
@@ -242,6 +243,13 @@ typedef struct PgpuMaker {
         bool display_known;
 } PgpuMaker;
 
+/* What the configuration space says does not depend on the driver, so it comes first. */
+static char *serial_of(const PciFunction *f, const SysfsFacts *facts_or_null) {
+        if (f->serial != 0)
+                return text_printf("dsn-%016" PRIx64, f->serial);
+        return facts_or_null && *facts_or_null->unique_id ? text_printf("amdgpu-%s", facts_or_null->unique_id) : strdup("");
+}
+
 static void fill_facts(const PgpuMaker *m, const SysfsFacts *facts, Pgpu *p) {
         p->driver_known = true;
         p->bar2_size = facts->bar2_size;
@@ -277,10 +285,11 @@ static int make_pgpu(const PgpuMaker *m, size_t i, Pgpu *ret) {
         p.driver = strdup(facts ? facts->driver : "");
         p.bridge = facts ? strdup(facts->bridge) : find_bridge(m->tree, &p.address);
         p.pci_switch = strdup(facts ? facts->pci_switch : "");
+        p.serial = serial_of(f, facts);
         p.vendor_name = name_or_number(pci_access_name_vendor(m->names, p.vendor_id), "Vendor", p.vendor_id);
         p.device_name = name_or_number(
                 pci_access_name_device(m->names, p.vendor_id, p.device_id), "Device", p.device_id);
-        if (!p.driver || !p.bridge || !p.pci_switch || !p.vendor_name || !p.device_name || find_companions(m->tree, m->accelerators, &p) < 0)
+        if (!p.driver || !p.bridge || !p.pci_switch || !p.serial || !p.vendor_name || !p.device_name || find_companions(m->tree, m->accelerators, &p) < 0)
                 return -ENOMEM;
 
         *ret = take_struct(p);

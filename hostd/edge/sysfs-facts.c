@@ -17,6 +17,7 @@ void sysfs_facts_done(SysfsFacts *f) {
         free(f->driver);
         free(f->bridge);
         free(f->pci_switch);
+        free(f->unique_id);
         *f = (SysfsFacts){};
 }
 
@@ -102,6 +103,17 @@ static int read_bridge(const char *folder, SysfsFacts *f) {
         return f->bridge && f->pci_switch ? 0 : -ENOMEM;
 }
 
+static int read_unique_id(const char *folder, SysfsFacts *f) {
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = read_if_there(folder, "unique_id", /* line= */ true, &text);
+        if (r < 0)
+                return r;
+        f->unique_id = strdup(text && text_is_name(text, strlen(text)) && strspn(text, "0") < strlen(text) ? text : "");
+        return f->unique_id ? 0 : -ENOMEM;
+}
+
 /* -1: the kernel does not know; under Xen it does not (machine_facts_node()). */
 static int read_node(const char *folder, SysfsFacts *f) {
         _cleanup_free_ char *text = NULL;
@@ -171,6 +183,8 @@ int sysfs_facts_read(const char *folder, SysfsFacts *ret) {
                 r = read_driver(folder, &f);
         if (r >= 0)
                 r = read_bridge(folder, &f);
+        if (r >= 0)
+                r = read_unique_id(folder, &f);
         if (r >= 0)
                 r = read_node(folder, &f);
         if (r >= 0)

@@ -13,6 +13,7 @@ typedef struct SysfsFacts {
         char *driver; /* "" for none */
         char *bridge; /* address of the parent, "" for a root bus */
         char *pci_switch; /* address of the upstream port of the switch that the parent is of, "" for none */
+        char *unique_id; /* that the driver amdgpu has for the card; "" for none */
         uint32_t numa_node;
         bool node_known;
         bool is_virtual_function;

@@ -189,6 +189,45 @@ static void sysfs_tells_all(void **state) {
         assert_null(f.others[1]);
 }
 
+/* PCI Express, and one extended capability: the Device Serial Number. */
+static void write_serial(void **state, const char *address, const Recorded *r, uint64_t serial) {
+        uint8_t config[4096] = {};
+        char name[64];
+
+        fill_config(r, config);
+        config[0x06] = 0x10;
+        config[0x34] = 0x40;
+        config[0x40] = 0x10;
+        config[0x100] = 0x03;
+        config[0x102] = 0x01;
+        for (size_t i = 0; i < 8; i++)
+                config[0x104 + i] = (uint8_t) (serial >> 8 * i);
+        snprintf(name, sizeof(name), "sys/devices/%s/config", address);
+        assert_ok(file_write_atomic(in_folder(state, name), (const char *) config, sizeof(config), 0600));
+}
+
+/* By the configuration space, which no driver changes; else by amdgpu's number. */
+static void a_card_has_a_serial_number(void **state) {
+        const Recorded *first = NULL;
+        _cleanup_found_ Found f = {}, again = {};
+
+        record_machine(state);
+        for (size_t i = 0; i < ARRAY_SIZE(machine) && !first; i++)
+                if (machine[i].device == 0x0ff2)
+                        first = &machine[i];
+        assert_non_null(first);
+        write_serial(state, first->address, first, UINT64_C(0x0002c90300112233));
+        record_text(state, first, "unique_id", "%s", "a1b2c3d4e5f60718");
+        assert_ok(scan_sysfs(state, &f));
+        assert_string_equal(f.pgpus[0].serial, "");
+        assert_string_equal(f.pgpus[1].serial, "dsn-0002c90300112233");
+        assert_string_equal(f.pgpus[2].serial, "");
+
+        write_serial(state, first->address, first, UINT64_MAX);
+        assert_ok(scan_sysfs(state, &again));
+        assert_string_equal(again.pgpus[1].serial, "amdgpu-a1b2c3d4e5f60718");
+}
+
 static void broken_device_costs_itself_alone(void **state) {
         _cleanup_found_ Found f = {};
 
@@ -594,6 +633,7 @@ static void captured_listing_has_a_k1_and_a_k2(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 IN_FOLDER(sysfs_tells_all),
+                IN_FOLDER(a_card_has_a_serial_number),
                 IN_FOLDER(broken_device_costs_itself_alone),
                 IN_FOLDER(a_gpu_that_fell_off_the_bus_is_lost),
                 IN_FOLDER(a_lost_gpu_in_a_listing_is_what_its_line_says),
