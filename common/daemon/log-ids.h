@@ -31,6 +31,7 @@
 #define MSG_STORAGE_FAILED "6b04bc43112e4264b9fd20d0f87432e2" /* a commit failed; its callers were told */
 #define MSG_DATABASE_UNUSABLE "dbff78f3a4494a6b9fc148f90ae01818" /* a database is damaged, lost or cannot be written */
 #define MSG_ROW_UNREADABLE "58936a3f847c4d0ea36204e41d24e6a1" /* a row of the database cannot be read */
+#define MSG_PGPU_MOVED "8d0f3b1f4c6e4a0b9d2a5f7c1e3b6a94" /* a card was found in another slot */
 #define MSG_PGPU_VANISHED "37f93b43dc5444efaa159b32c80e5f49" /* a PGPU is no longer there */
 
 /* Fields: the object that a message is about. FIELDS(FIELD_VM "…uuid…") joins at compile time; else use asprintf(). */

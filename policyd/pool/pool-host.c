@@ -44,6 +44,23 @@ int pool_set_host_name_label(Pool *pool, Host *h, const char *name_label) {
         return MIN_OF(r, 0);
 }
 
+/* A host has its PGPUs in the order of their addresses, and so has a group; both have room, since it was there before. */
+int pool_set_pgpu_pci(Pool *pool, Pgpu *p, const PciAddress *pci) {
+        ptr_array_remove(&p->host->pgpus, p);
+        if (p->group)
+                ptr_array_remove(&p->group->pgpus, p);
+        p->pci = *pci;
+        ptr_array_insert(&p->host->pgpus, p, pgpu_compare);
+        object_note(pool, &p->host->object, HOST_PGPUS, /* store= */ false);
+        if (p->group) {
+                ptr_array_insert(&p->group->pgpus, p, pgpu_compare);
+                object_note(pool, &p->group->object, GROUP_PGPUS, /* store= */ false);
+        }
+        pool->notes->all = true;
+        object_note(pool, &p->object, PGPU_PCI_ID, /* store= */ true);
+        return pgpu_update_name(p);
+}
+
 void pool_set_host_enabled(Pool *pool, Host *h, bool enabled) {
         SET_AND_NOTE(pool, h, enabled, enabled, HOST_ENABLED);
 }

@@ -159,6 +159,7 @@ struct Pgpu {
         char *vendor_name, *device_name, *driver;
         char *other_config;
         bool is_system_display_device;
+        char *serial_number; /* "dsn-…"; NULL or "": unknown */
         bool present;      /* false: stored, but its host has not reported it (yet); or a stranger holds it; or it is lost; such a PGPU offers no capacity */
         bool reported;     /* stands in its host's last report, though perhaps held or lost; not stored */
         char *held_by;     /* "domain 'x' (id 7)", which is not of the pool; NULL: nobody. Not stored */
@@ -477,6 +478,8 @@ int pool_set_pgpu_enabled(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n)
 int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n);
 void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present);
 /* The PGPU is reported, and this holds it; NULL or "": nobody. 0 or -ENOMEM. */
+/* The card stands in another slot now. */
+int pool_set_pgpu_pci(Pool *pool, Pgpu *p, const PciAddress *pci);
 int pool_set_pgpu_place(Pool *pool, Pgpu *p, int32_t numa_node, const char *pci_switch_or_null); /* in its host */
 int pool_set_pgpu_division(Pool *pool, Pgpu *p, const char *division_or_null);
 int pool_set_pgpu_held_by(Pool *pool, Pgpu *p, const char *by);

@@ -79,7 +79,7 @@
 
 #define PGPU_SCHEMA(P, R, x)                                                                                          \
         P(x, HOST, "Host", "o", CONST, REF(HOST), host, ROW("host"), "host-uuid", REF)                                \
-        P(x, PCI_ID, "PCIID", "s", CONST, PCI, pci, ROW("pci_id"), "pci-id", VALUE)                                   \
+        P(x, PCI_ID, "PCIID", "s", CHANGES, PCI, pci, ROW("pci_id"), "pci-id", VALUE)                                   \
         R(x, TEXT, vendor_id, ROW("vendor_id"))                                                                       \
         R(x, TEXT, device_id, ROW("device_id"))                                                                       \
         R(x, TEXT, subsystem_vendor_id, ROW("subsystem_vendor_id"))                                                   \
@@ -108,6 +108,8 @@
         P(x, DIVISION, "Division", "s", CHANGES, TEXT, division, OPT("division"), "division", VALUE)                  \
         P(x, NUMA_NODE, "NUMANode", "i", CHANGES, NUMBER_OF(pgpu_node), object, NONE, "numa-node", VALUE)             \
         P(x, PCI_SWITCH, "PCISwitch", "s", CHANGES, TEXT, pci_switch, NONE, "pci-switch", VALUE)                      \
+        P(x, SERIAL_NUMBER, "SerialNumber", "s", CHANGES, TEXT, serial_number, OPT("serial_number"), "serial-number", \
+                VALUE)                                                                                                \
         P(x, WHOLE, "Size", "t", CONST, NUMBER_OF(whole_pgpu), object, NONE, "size", VALUE)
 
 #define GPU_GROUP_SCHEMA(P, R, x)                                                                                    \

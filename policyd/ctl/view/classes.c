@@ -88,6 +88,7 @@ static const Field pgpu_fields[] = {
         UNUSUAL(pgpu, DIVISION, "none"),
         UNUSUAL(pgpu, HEALTH, "good"),
         UNUSUAL(pgpu, HEALTH_REASON, ""),
+        RO(pgpu, SERIAL_NUMBER),
         RO(pgpu, SUPPORTED),
         FORM("supported-VGPU-max-capacities", pgpu, SUPPORTED, CAPACITIES),
         SET(pgpu, ENABLED, 'O', "SetEnabledVGPUTypes", .set_class = "vgpu-type", .add = "AddEnabledVGPUType",

@@ -1,8 +1,8 @@
 /*
  * Taking over an inventory: what a host is
  *
- * hostd owns these facts; the pool holds a copy. PGPUs are known by host, address and ids: another card at
- * the same address is another PGPU. A PGPU that vanished is removed, unless something is booked on it; then
+ * hostd owns these facts; the pool holds a copy. A PGPU is a card: it is known again in another slot
+ * (decide/known-cards.h), and another card at the same address is another PGPU. A PGPU that vanished is removed, unless something is booked on it; then
  * it stays, without capacity, until that is released. What runs on the host is another matter (reconcile.c).
  */
 
@@ -10,6 +10,8 @@
 
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
+#include "common/base/text.h"
+#include "policyd/decide/known-cards.h"
 #include "policyd/words/rules.h"
 #include "policyd/service/base/additions.h"
 #include "policyd/service/base/limits.h"
@@ -59,18 +61,55 @@ static int update_facts(Hosts *hs, Host *h, const Inventory *inventory) {
 
 /* PGPUs */
 
-static bool same_card(const Pgpu *pgpu, const InventoryPgpu *i) {
-        return pci_address_compare(&pgpu->pci, &i->pci_id) == 0 && streq(pgpu->vendor_id, i->vendor_id) &&
-               streq(pgpu->device_id, i->device_id) &&
-               streq(strempty(pgpu->subsystem_vendor_id), i->subsystem_vendor_id) &&
-               streq(strempty(pgpu->subsystem_device_id), i->subsystem_device_id);
+/* Which of the pool's cards each of the report is. Borrowed from both. */
+typedef struct CardMatch {
+        Pgpu **pgpus; /* of each card of the report; NULL: a new one */
+        bool *asks;   /* which may be one of several that are not in the report */
+} CardMatch;
+
+static void card_match_done(CardMatch *m) {
+        free(m->pgpus);
+        free(m->asks);
 }
 
-static Pgpu *find_card(const Host *h, const InventoryPgpu *i) {
-        for (size_t k = 0; k < h->pgpus.n; k++)
-                if (same_card(h->pgpus.items[k], i))
-                        return h->pgpus.items[k];
-        return NULL;
+#define MODEL_MAX 32
+
+static const char *model_text(char buf[static MODEL_MAX], const char *vendor, const char *device, const char *subvendor,
+        const char *subdevice) {
+        return text_format(buf, MODEL_MAX, "%s:%s:%s:%s", vendor, device, strempty(subvendor), strempty(subdevice));
+}
+
+static int match_cards(const Host *h, const Inventory *inventory, CardMatch *ret) {
+        size_t n_known = h->pgpus.n, n_found = inventory->n_pgpus;
+        _cleanup_free_ KnownCard *cards = calloc(n_known + n_found + 1, sizeof(*cards));
+        _cleanup_free_ char(*models)[MODEL_MAX] = calloc(n_known + n_found + 1, sizeof(*models));
+        _cleanup_free_ size_t *of = calloc(n_found + 1, sizeof(*of));
+        _cleanup_(card_match_done) CardMatch m = {
+                .pgpus = calloc(n_found + 1, sizeof(*m.pgpus)), .asks = calloc(n_found + 1, sizeof(*m.asks))};
+
+        if (!cards || !models || !of || !m.pgpus || !m.asks)
+                return -ENOMEM;
+        for (size_t k = 0; k < n_known; k++) {
+                const Pgpu *p = h->pgpus.items[k];
+
+                cards[k] = (KnownCard){p->pci,
+                        model_text(models[k], p->vendor_id, p->device_id, p->subsystem_vendor_id, p->subsystem_device_id),
+                        p->serial_number};
+        }
+        for (size_t i = 0; i < n_found; i++) {
+                const InventoryPgpu *p = &inventory->pgpus[i];
+
+                cards[n_known + i] = (KnownCard){p->pci_id,
+                        model_text(models[n_known + i], p->vendor_id, p->device_id, p->subsystem_vendor_id,
+                                p->subsystem_device_id),
+                        p->serial_number};
+        }
+        cards_match(cards, n_known, cards + n_known, n_found, of, m.asks);
+        for (size_t i = 0; i < n_found; i++)
+                m.pgpus[i] = of[i] == CARD_NEW ? NULL : h->pgpus.items[of[i]];
+        *ret = m;
+        m = (CardMatch){};
+        return 0;
 }
 
 static int join_group(Hosts *hs, Pgpu *pgpu) {
@@ -101,6 +140,8 @@ static int refresh_card(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
                 {&pgpu->vendor_name, i->vendor_name, PGPU_VENDOR_NAME},
                 {&pgpu->device_name, i->device_name, PGPU_DEVICE_NAME},
                 {&pgpu->driver, i->driver, 0},
+                /* A driver that is not bound today may have told it before. */
+                {&pgpu->serial_number, isempty(i->serial_number) ? NULL : i->serial_number, PGPU_SERIAL_NUMBER},
         };
 
         if (pgpu->is_system_display_device != i->is_system_display_device) {
@@ -226,9 +267,67 @@ static int32_t node_of(const InventoryPgpu *i) {
         return isempty(i->numa_node) || parse_u32(i->numa_node, &node) < 0 || node > INT32_MAX ? -1 : (int32_t) node;
 }
 
-static int update_card(Hosts *hs, Host *h, const InventoryPgpu *i) {
+/* Cards that moved */
+
+static void types_kept(void *owner, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
+        Hosts *hs = owner;
+        const Pgpu *pgpu = hs->batch->pool ? pool_get(hs->batch->pool, CLASS_PGPU, &call->object) : NULL;
+
+        if (outcome == LINK_REFUSED && pgpu)
+                log_pgpu(LOG_WARNING, NULL, pgpu, "The types of PGPU %s could not be taken along to its new slot: %s", pgpu->name,
+                        strempty(message));
+}
+
+/* hostd keeps what is enabled by the slot. It announces the change itself. */
+static int keep_types(Hosts *hs, const Pgpu *pgpu, VgpuType *const *before, size_t n) {
+        _cleanup_free_ const char **identifiers = calloc(n + 1, sizeof(*identifiers));
+        Peer *peer = peer_of(hs, pgpu->host);
+        size_t k = 0, n_same = 0;
+        Uuid token;
+        Call *call;
+        int r;
+
+        if (!identifiers)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                if (!ptr_array_contains(&pgpu->supported, before[i]))
+                        continue;
+                identifiers[k++] = before[i]->identifier;
+                n_same += ptr_array_contains(&pgpu->enabled, before[i]);
+        }
+        if (!peer || (k == pgpu->enabled.n && n_same == k))
+                return 0;
+        r = batch_new_uuid(hs->batch, &token);
+        r = r ?: call_new(peer, types_kept, hs, &pgpu->object.id, &token, &call);
+        if (r < 0)
+                return r;
+        if (hs->links->set_enabled_types(peer->link, &pgpu->pci, identifiers, call_replied, call) < 0) {
+                call_free(call);
+                log_pgpu(LOG_WARNING, NULL, pgpu, "The types of PGPU %s could not be taken along to its new slot.", pgpu->name);
+        }
+        return 0;
+}
+
+static int move_card(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
+        char before[PCI_ADDRESS_TEXT_MAX];
+
+        pci_address_to_string(&pgpu->pci, before);
+        log_pgpu(LOG_NOTICE, MSG_PGPU_MOVED, pgpu,
+                "PGPU %s of host %s stands at %s now: it was known by %s%s, and keeps its uuid, group and types.", before,
+                pgpu->host->name_label, PCI_TEXT(&i->pci_id),
+                streq_ptr(pgpu->serial_number, i->serial_number) && !isempty(i->serial_number) ? "its serial number "
+                                                                                               : "its model and the order of the slots",
+                strempty(i->serial_number));
+        return pool_set_pgpu_pci(hs->batch->pool, pgpu, &i->pci_id);
+}
+
+/* *at: the one that it is; NULL: a new one, which is put there. */
+static int update_card(Hosts *hs, Host *h, Pgpu **at, const InventoryPgpu *i) {
         _cleanup_refusal_ Refusal refusal = {};
-        Pgpu *pgpu = find_card(h, i);
+        Pgpu *pgpu = *at;
+        _cleanup_free_ VgpuType **before = NULL;
+        bool moved = pgpu && pci_address_compare(&pgpu->pci, &i->pci_id) != 0;
+        size_t n_before = moved ? pgpu->enabled.n : 0;
         int r;
 
         if (!pgpu) {
@@ -243,6 +342,16 @@ static int update_card(Hosts *hs, Host *h, const InventoryPgpu *i) {
                 r = add_card(hs, h, i, &pgpu);
                 if (r < 0)
                         return r;
+                *at = pgpu;
+        }
+        if (moved) {
+                before = calloc(n_before + 1, sizeof(*before));
+                if (!before)
+                        return -ENOMEM;
+                memcpy(before, pgpu->enabled.items, n_before * sizeof(*before));
+                r = move_card(hs, pgpu, i);
+                if (r < 0)
+                        return r;
         }
         log_holder(pgpu, i->held_by);
         r = pool_set_pgpu_held_by(hs->batch->pool, pgpu, i->held_by);
@@ -250,23 +359,24 @@ static int update_card(Hosts *hs, Host *h, const InventoryPgpu *i) {
         r = r ?: pool_set_pgpu_place(hs->batch->pool, pgpu, node_of(i), i->pci_switch);
         r = r ?: update_health(hs, pgpu, i);
         r = r ?: refresh_card(hs, pgpu, i);
-        return r ?: update_card_types(hs, pgpu, i);
+        r = r ?: update_card_types(hs, pgpu, i);
+        return r < 0 || !moved ? r : keep_types(hs, pgpu, before, n_before);
 }
 
 /* PGPUs that are not in the report. */
 
-static bool is_reported(const Pgpu *pgpu, const Inventory *inventory) {
+static bool is_reported(const Pgpu *pgpu, const CardMatch *match, const Inventory *inventory) {
         for (size_t i = 0; i < inventory->n_pgpus; i++)
-                if (same_card(pgpu, &inventory->pgpus[i]))
+                if (match->pgpus[i] == pgpu)
                         return true;
         return false;
 }
 
-static int miss_cards(Hosts *hs, Host *h, const Inventory *inventory) {
+static int miss_cards(Hosts *hs, Host *h, const CardMatch *match, const Inventory *inventory) {
         int r = 0;
 
         for_each_while(r == 0, Pgpu, pgpu, &h->pgpus) {
-                if (is_reported(pgpu, inventory))
+                if (is_reported(pgpu, match, inventory))
                         continue;
                 if (pgpu->reported)
                         log_pgpu(LOG_WARNING, MSG_PGPU_VANISHED, pgpu,
@@ -308,15 +418,17 @@ void takeover_collect_absent(Hosts *hs, Host *h) {
 }
 
 int takeover_inventory(Hosts *hs, Host *h, Inventory *inventory) {
+        _cleanup_(card_match_done) CardMatch match = {};
         int r;
 
         r = update_facts(hs, h, inventory);
         r = r ?: takeover_types(hs, h, inventory);
+        r = r ?: match_cards(h, inventory, &match);
         for (size_t i = 0; i < inventory->n_pgpus && r == 0; i++)
-                r = update_card(hs, h, &inventory->pgpus[i]);
+                r = update_card(hs, h, &match.pgpus[i], &inventory->pgpus[i]);
         if (r < 0)
                 return r;
-        r = miss_cards(hs, h, inventory);
+        r = miss_cards(hs, h, &match, inventory);
         if (r < 0)
                 return r;
         takeover_collect_absent(hs, h);
