@@ -577,8 +577,8 @@ static void test_map_of_an_ill_and_divided_gpu(void **state) {
         assert_int_equal(map_draw(out, v, NULL, &style), 0);
         fclose(out);
         assert_non_null(strstr(text, "| 83:00.0!"));
-        assert_non_null(strstr(text, "|         suspect: The reset of 0000:83:00.1 failed, and no|\n"
-                                     "|         VM is given this function any more."));
+        assert_non_null(strstr(text, "|         suspect: The reset of 0000:83:00.1 failed, and   |\n"
+                                     "|         no VM is given this function any more.           |"));
         assert_non_null(strstr(text, "|         4 virtual functions, made by xenvgpu"));
         assert_null(strstr(text, "84:00.0!"));
 }

@@ -213,7 +213,8 @@ static bool only_reads(const char *method) {
 
         for (size_t i = 0; (row = access_nth(i, &access)); i++)
                 if (streq(row, method))
-                        return access == ACCESS_EVERYBODY || access == ACCESS_READ || streq(method, "Manager.Backup");
+                        return access == ACCESS_EVERYBODY || access == ACCESS_READ || streq(method, "Manager.Backup") ||
+                                streq(method, "Manager.PoolKey");
         return false;
 }
 

@@ -44,12 +44,15 @@ static void a_full_inventory(void **state) {
         inventory_goes(full, full);
 }
 
-static void functions_are_told_where_there_are_any(void **state) {
-        static const char with[] = "{" HOST ",\"functions\":[\"0000:03:00.0\"],\"types\":[],\"pgpus\":[],\"vms\":[],\"ended\":[]}",
-                          without[] = "{" HOST ",\"functions\":[],\"types\":[],\"pgpus\":[],\"vms\":[],\"ended\":[]}";
+/* A host of an earlier version says nothing of them; one without any says so. */
+static void functions_are_told_where_they_are_known(void **state) {
+        static const char some[] = "{" HOST ",\"functions\":[\"0000:03:00.0\"],\"types\":[],\"pgpus\":[],\"vms\":[],\"ended\":[]}",
+                          none[] = "{" HOST ",\"functions\":[],\"types\":[],\"pgpus\":[],\"vms\":[],\"ended\":[]}",
+                          unknown[] = "{" HOST ",\"types\":[],\"pgpus\":[],\"vms\":[],\"ended\":[]}";
 
-        inventory_goes(with, with);
-        inventory_goes(without, "{" HOST ",\"types\":[],\"pgpus\":[],\"vms\":[],\"ended\":[]}");
+        inventory_goes(some, some);
+        inventory_goes(none, none);
+        inventory_goes(unknown, unknown);
 }
 
 /* None allowed is told, unlike a host that does not tell. */
@@ -102,7 +105,7 @@ static void wrong_inventories_are_named_by_path(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_full_inventory),
-                cmocka_unit_test(functions_are_told_where_there_are_any),
+                cmocka_unit_test(functions_are_told_where_they_are_known),
                 cmocka_unit_test(keys_are_told_though_there_be_none),
                 cmocka_unit_test(an_empty_host),
                 cmocka_unit_test(wrong_inventories_are_named_by_path),
