@@ -34,6 +34,7 @@ static const RecordField pgpu_fields[] = {
         FIELD(InventoryPgpu, numa_node, IF_ANY, TEXT),
         FIELD(InventoryPgpu, health, IF_ANY, TEXT),
         FIELD(InventoryPgpu, health_reason, IF_ANY, TEXT),
+        FIELD(InventoryPgpu, suspect_functions, IF_ANY, U32),
 };
 
 static const RecordTable pgpu_table = RECORD_TABLE(InventoryPgpu, pgpu_fields);

@@ -26,8 +26,9 @@
  * functions: PCI functions that a VM's config (pcidevs) may pass through: no bridges, no displays, nothing of
  * a PGPU's slot; absent where hostd is of an older version that found none. held_by: a domain that has the PGPU and is not of this pool, absent where there is none;
  * nothing is started on such a PGPU. division: "ours 4" or "fixed 4" for a PGPU that has virtual functions, absent
- * for others. health: "lost" for a PGPU that does not answer any more, absent for a good one; nothing is
- * started on a lost one. orders is the highest number of an order that the host took, or that a claim told it, of the pool that has it claimed. vms: one whose stored order or run folder the host cannot read has
+ * for others. health: "lost" for a PGPU that does not answer any more, "suspect" for one of whose virtual functions as many
+ * as suspect_functions says are given to no VM, absent for a good one; nothing is started on a lost one, or where all functions
+ * are suspect. orders is the highest number of an order that the host took, or that a claim told it, of the pool that has it claimed. vms: one whose stored order or run folder the host cannot read has
  * its own uuid as the token and names no GPU; it runs as far as anybody knows. domains: those that have a GPU of the
  * host and that its hostd did not start; absent where there are none. Memory in bytes. seq is the
  * number of the last event that the inventory includes. A token that stands in neither vms nor ended does not
@@ -47,7 +48,8 @@ typedef struct InventoryPgpu {
         char **supported, **enabled; /* identifiers */
         char *held_by;               /* "" or NULL: nobody that is not of the pool */
         char *division;               /* "ours N" or "fixed N" virtual functions; "" or NULL: none */
-        char *health, *health_reason; /* "lost" and why, a sentence; "" or NULL: good */
+        char *health, *health_reason; /* "lost" or "suspect" and why, a sentence; "" or NULL: good */
+        uint32_t suspect_functions;   /* virtual functions that are given to no VM */
 } InventoryPgpu;
 
 typedef VgpuReport InventoryVgpu;

@@ -33,6 +33,7 @@
 #define MSG_ROW_UNREADABLE "58936a3f847c4d0ea36204e41d24e6a1" /* a row of the database cannot be read */
 #define MSG_PGPU_MOVED "8d0f3b1f4c6e4a0b9d2a5f7c1e3b6a94" /* a card was found in another slot */
 #define MSG_PGPU_VANISHED "37f93b43dc5444efaa159b32c80e5f49" /* a PGPU is no longer there */
+#define MSG_PGPU_SUSPECT "5d0c1f7e9a6b4c71b0e8a3f2d4c6978e" /* virtual functions of a PGPU are given to no VM, or are well again */
 
 /* Fields: the object that a message is about. FIELDS(FIELD_VM "…uuid…") joins at compile time; else use asprintf(). */
 #define FIELD_VM "XENVGPU_VM="

@@ -110,6 +110,17 @@ static int method_remove(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return change_one(m, userdata, ENABLEMENT_REMOVE, error);
 }
 
+static int method_clear_health(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        BusHost *b = current_host(sd_bus_message_get_bus(m));
+        const PciAddress address = ((const Pgpu *) userdata)->address;
+        _cleanup_refusal_ Refusal refusal = {};
+        int r;
+
+        r = host_clear_health(b->host, strempty(sd_bus_message_get_sender(m)), &address, &refusal);
+        r = bus_check(r, &refusal, error);
+        return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
+}
+
 static int append_id(sd_bus_message *reply, uint16_t id, bool known) {
         char text[5] = "";
 
@@ -131,6 +142,9 @@ PGPU_GETTER(vendor_id, return append_id(reply, p->vendor_id, true))
 PGPU_GETTER(device_id, return append_id(reply, p->device_id, true))
 PGPU_GETTER(subsystem_vendor_id, return append_id(reply, p->subsystem_vendor_id, p->subsystem_known))
 PGPU_GETTER(subsystem_id, return append_id(reply, p->subsystem_device_id, p->subsystem_known))
+PGPU_GETTER(division, return sd_bus_message_append(reply, "s", pgpu_division(p, (char[PGPU_DIVISION_MAX]){})))
+PGPU_GETTER(health, return sd_bus_message_append(reply, "s", pgpu_condition(p)))
+PGPU_GETTER(health_reason, return sd_bus_message_append(reply, "s", pgpu_condition_reason(p)))
 PGPU_GETTER(is_display, return sd_bus_message_append(reply, "b", p->is_system_display_device))
 
 static int property_resident(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -152,6 +166,8 @@ const sd_bus_vtable bus_pgpu_vtable[] = {
                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("RemoveEnabledType", SD_BUS_ARGS("s", identifier), SD_BUS_NO_RESULT,
                 method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("ClearHealth", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, method_clear_health,
+                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Address", "s", property_address, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("VendorID", "s", property_vendor_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_PROPERTY("DeviceID", "s", property_device_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -166,6 +182,9 @@ const sd_bus_vtable bus_pgpu_vtable[] = {
         SD_BUS_PROPERTY("ResidentVGPUs", "as", property_resident, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_PROPERTY(
                 "IsSystemDisplayDevice", "b", property_is_display, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Division", "s", property_division, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("Health", "s", property_health, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+        SD_BUS_PROPERTY("HealthReason", "s", property_health_reason, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_VTABLE_END,
 };
 
@@ -205,6 +224,8 @@ void bus_pgpu_send_changed(const PciAddress *address, PgpuProperty property, voi
                 [PGPU_PROPERTY_NAMES] = {"VendorName", "DeviceName"},
                 [PGPU_PROPERTY_DRIVER] = {"Driver"},
                 [PGPU_PROPERTY_DISPLAY] = {"IsSystemDisplayDevice"},
+                [PGPU_PROPERTY_DIVISION] = {"Division"},
+                [PGPU_PROPERTY_HEALTH] = {"Health", "HealthReason"},
         };
         const BusHost *b = userdata;
         char path[PGPU_PATH_MAX];

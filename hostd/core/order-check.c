@@ -83,7 +83,8 @@ static bool type_is_meant(const HostType *t, const OrderGpu *gpu, bool whole_pat
                 return t->implementation == TYPE_MXGPU && t->framebuffer_size == gpu->framebufferbytes &&
                        t->vgpus_per_pgpu == gpu->vgpus_per_pgpu;
         case TYPE_SRIOV:
-                return t->implementation == TYPE_SRIOV && streq(t->identifier, strempty(gpu->identifier));
+                return t->implementation == TYPE_SRIOV && streq(t->identifier, strempty(gpu->identifier)) &&
+                       t->vgpus_per_pgpu == gpu->vgpus_per_pgpu;
         case TYPE_PASSTHROUGH:
                 return t->implementation == TYPE_PASSTHROUGH;
         case TYPE_NVIDIA_SRIOV:
@@ -249,9 +250,9 @@ static int refuse_unknown_type(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu
                         gpu->framebufferbytes, gpu->vgpus_per_pgpu, PCI_TEXT(&p->address));
         case TYPE_SRIOV:
                 return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,
-                        "This host has no SR-IOV type %s, which the order wants on PGPU %s; its list of SR-IOV types "
+                        "This host has no SR-IOV type %s of %" PRIu64 " VGPUs for each PGPU, which the order wants on PGPU %s; its list of SR-IOV types "
                         "(/etc/xenvgpu/sriov-types) must have it.",
-                        strempty(gpu->identifier), PCI_TEXT(&p->address));
+                        strempty(gpu->identifier), gpu->vgpus_per_pgpu, PCI_TEXT(&p->address));
         case TYPE_PASSTHROUGH:
         case TYPE_NVIDIA_SRIOV:
         case _VGPU_IMPLEMENTATION_MAX:
@@ -259,6 +260,11 @@ static int refuse_unknown_type(OrderCheck *c, const Pgpu *p, const OrderGpu *gpu
                 break;
         }
         return refuse_unsupported(c, p, PASSTHROUGH_IDENTIFIER, PASSTHROUGH_NAME);
+}
+
+/* What its suspect functions would give VMs of a type that it is divided for; for another one it is divided anew. */
+static uint64_t suspect_size(const Pgpu *p, const HostType *t) {
+        return p->n_functions > 0 && t->instances == p->n_functions ? (uint64_t) p->n_suspect * t->size : 0;
 }
 
 /* The steps of ALLOCATION's remaining capacity, first failure wins. */
@@ -286,8 +292,13 @@ static int check_room(OrderCheck *c, const Pgpu *p, const HostType *t, size_t n_
 
         /* Nothing is compatible with passthrough, so all VGPUs counted here have a size. An idle PGPU has
          * room for one passthrough. */
-        if (is_passthrough(t->identifier) || (t->size > 0 && load.used + t->size <= PGPU_SIZE))
+        if (is_passthrough(t->identifier) || (t->size > 0 && load.used + t->size + suspect_size(p, t) <= PGPU_SIZE))
                 return 0;
+        if (suspect_size(p, t) > 0)
+                return refusal_made(c->refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY,
+                        "PGPU %s has no room for another %s: %zu of its %" PRIu32 " virtual functions are taken, and %" PRIu32
+                        " suspect; use another PGPU, or wait until one ends.",
+                        PCI_TEXT(&p->address), t->model_name, load.n, p->n_functions, p->n_suspect);
         return refusal_made(c->refusal, ERROR_PGPU_INSUFFICIENT_CAPACITY,
                 "PGPU %s has no room for another %s: %zu of %" PRIu32
                 " are taken; use another PGPU, or wait until one ends.",
@@ -319,6 +330,12 @@ static int check_gpu(OrderCheck *c, size_t i) {
                         "PGPU %s does not answer: it has fallen off the bus or has no power. Use another one; when the "
                         "card is well again, rescan the host.",
                         PCI_TEXT(&p->address));
+
+        if (pgpu_offers_nothing(p))
+                return refusal_made(c->refusal, ERROR_PGPU_UNHEALTHY,
+                        "All %" PRIu32 " virtual functions of PGPU %s are suspect. Use another one; when no VM has any of them, "
+                        "xenvgpu pgpu-clear-health has it divided anew.",
+                        p->n_functions, PCI_TEXT(&p->address));
 
         if (gives_function(gpu->kind) && !pci_address_is_xens(&p->address))
                 return refusal_made(c->refusal, ERROR_VGPU_TYPE_NOT_SUPPORTED,

@@ -20,7 +20,8 @@ typedef struct OrderGpu {
         PciAddress address;                /* physical_pci_address */
         const char *config_file, *type_id; /* NVIDIA: either may be NULL; config_file takes precedence */
         uint64_t low_gm_sz, high_gm_sz, fence_sz;
-        uint64_t framebufferbytes, vgpus_per_pgpu; /* MxGPU */
+        uint64_t framebufferbytes;                 /* MxGPU */
+        uint64_t vgpus_per_pgpu;                   /* MxGPU, SR-IOV */
         const char *identifier;                    /* SR-IOV */
 } OrderGpu;
 

@@ -2,8 +2,10 @@
  * A PGPU: a GPU of the host that VMs may use
  */
 
+#include <inttypes.h>
 #include <stdio.h>
 
+#include "common/base/text.h"
 #include "hostd/core/idset.h"
 #include "hostd/core/pgpu.h"
 
@@ -19,6 +21,7 @@ void pgpu_done(Pgpu *p) {
         free(p->bridge);
         free(p->pci_switch);
         free(p->serial);
+        free(p->suspicion);
         free(p->companions);
         strv_free(p->supported);
         strv_free(p->enabled);
@@ -60,6 +63,26 @@ bool pgpu_is_hidden_from_dom0(const Pgpu *p) {
 bool pgpu_offers_passthrough(const Pgpu *p) {
         return pci_address_is_xens(&p->address) && !pgpu_division_is_fixed(p) &&
                (!p->is_system_display_device || pgpu_is_hidden_from_dom0(p));
+}
+
+const char *pgpu_division(const Pgpu *p, char buf[static PGPU_DIVISION_MAX]) {
+        if (p->n_functions > 0)
+                text_format(buf, PGPU_DIVISION_MAX, "%s %" PRIu32, pgpu_division_is_fixed(p) ? "fixed" : "ours", p->n_functions);
+        else
+                (void) stpcpy(buf, "none");
+        return buf;
+}
+
+bool pgpu_offers_nothing(const Pgpu *p) {
+        return p->is_lost || (p->n_suspect > 0 && p->n_suspect >= p->n_functions);
+}
+
+const char *pgpu_condition(const Pgpu *p) {
+        return p->is_lost ? "lost" : p->n_suspect > 0 ? "suspect" : "good";
+}
+
+const char *pgpu_condition_reason(const Pgpu *p) {
+        return p->is_lost ? PGPU_LOST_REASON : p->n_suspect > 0 ? strempty(p->suspicion) : "";
 }
 
 const Pgpu *pgpu_find(const Pgpu *pgpus, size_t n, const PciAddress *address) {

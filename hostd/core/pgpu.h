@@ -38,6 +38,8 @@ typedef struct Pgpu {
         uint32_t total_functions; /* virtual ones that it can have; 0: it cannot be divided */
         uint32_t n_functions;     /* that it has */
         bool division_is_ours;    /* hostd made them, and may take them back */
+        uint32_t n_suspect;       /* of those, that are given to no VM */
+        char *suspicion;          /* which and why, a sentence; NULL: none */
         PciAddress *companions; /* other functions of its slot, passed through with it */
         size_t n_companions;
         char **supported, **enabled; /* identifiers; the service fills enabled (enablement.h) */
@@ -52,8 +54,19 @@ bool pgpu_is_candidate(uint16_t pci_class, uint16_t vendor, uint16_t device, cha
 /* What is said of a lost one. */
 #define PGPU_LOST_REASON "Its PCI configuration reads all ones: it has fallen off the bus or has no power."
 
+/* All its virtual functions are suspect, or it is lost: nothing is started there. */
+bool pgpu_offers_nothing(const Pgpu *p);
+
+/* "lost", "suspect" or "good"; and why, a sentence, "" where it is good. */
+const char *pgpu_condition(const Pgpu *p);
+const char *pgpu_condition_reason(const Pgpu *p);
+
 /* Held by a driver that keeps the device away from dom0 (pciback, vfio-pci). */
 bool pgpu_is_hidden_from_dom0(const Pgpu *p);
+
+/* "none", "ours N" or "fixed N"; it is in buf. */
+#define PGPU_DIVISION_MAX 24
+const char *pgpu_division(const Pgpu *p, char buf[static PGPU_DIVISION_MAX]);
 
 /* It has virtual functions that hostd did not make: it is never undivided, passed through, reset or unbound. */
 static inline _unused_ bool pgpu_division_is_fixed(const Pgpu *p) {

@@ -16,6 +16,7 @@
 #include "hostd/helper/passthrough.h"
 #include "common/daemon/process-watch.h"
 #include "hostd/helper/virtual-function.h"
+#include "hostd/run/division.h"
 #include "hostd/libxl/libxl-assign.h"
 #include "hostd/libxl/libxl-dump.h"
 #include "hostd/libxl/libxl-hypervisor.h"
@@ -164,7 +165,7 @@ int main(int argc, char **argv) {
         if (argc >= 2 && streq(argv[1], NATIVE_DRIVER_VERB))
                 return native_driver_main(argc, argv, assign_leave_pciback);
         if (argc >= 2 && (streq(argv[1], VIRTUAL_FUNCTION_VERB) || streq(argv[1], VIRTUAL_FUNCTION_UNDIVIDE_VERB) ||
-                                 streq(argv[1], VIRTUAL_FUNCTION_FREE_VERB)))
+                                 streq(argv[1], VIRTUAL_FUNCTION_FREE_VERB) || streq(argv[1], DIVISION_LOOK_VERB)))
                 return virtual_function_main(argc, argv);
         if (domain_program_parse_argv(argv, &program, &error) < 0) {
                 log_error("%s", strempty(error));

@@ -8,6 +8,7 @@
 
 #define GRACE (5 * UINT64_C(1000000))
 #define RETRY_PAUSE UINT64_C(1000000)
+#define RELEASE_TRIES 10
 
 static void forget_ending(Takedown *t) {
         t->ending = t->world->processes->ops->forget(t->ending);
@@ -107,10 +108,23 @@ static void on_destroyed(int result, const char *error, void *userdata) {
 /* 4. Nothing runs any more. Its virtual function is free once its reset is proved; one that fails is suspect, which the
  * helper notes before it begins. */
 
+static void release(Takedown *t);
+
+static void on_release_again(void *userdata) {
+        release(userdata);
+}
+
+static int release_later(Takedown *t, const char *words) {
+        log_warning("The virtual function of VM %s is not free again, trying once more: %s", t->name, words);
+        return loop_call_in(t->world->loop, &t->retry, RETRY_PAUSE, on_release_again, t);
+}
+
 static void on_released(int result, const char *words, void *userdata) {
         Takedown *t = userdata;
 
         t->release = t->world->processes->ops->end_helper(t->release);
+        if (result == -EIO && ++t->n_releases < RELEASE_TRIES && release_later(t, words) >= 0)
+                return;
         if (result < 0)
                 log_error("It is not known whether the virtual function of VM %s is free again: %s", t->name, words);
         t->done(t->userdata);

@@ -77,8 +77,7 @@ InventoryPgpu hardware_pgpu_record(const Pgpu *p, PgpuIds *ids) {
         for (size_t i = 0; i < (p->subsystem_known ? 4 : 2); i++)
                 (void) snprintf(ids->text[i], sizeof(ids->text[i]), "%04x", values[i]);
         if (p->n_functions > 0)
-                text_format(ids->division, sizeof(ids->division), "%s %" PRIu32,
-                        pgpu_division_is_fixed(p) ? "fixed" : "ours", p->n_functions);
+                (void) pgpu_division(p, ids->division);
         if (p->node_known)
                 text_format(ids->node, sizeof(ids->node), "%" PRIu32, p->numa_node);
         return (InventoryPgpu){
@@ -98,7 +97,8 @@ InventoryPgpu hardware_pgpu_record(const Pgpu *p, PgpuIds *ids) {
                 .supported = p->supported,
                 .enabled = p->enabled,
                 .division = ids->division,
-                .health = p->is_lost ? (char *) "lost" : NULL,
-                .health_reason = p->is_lost ? (char *) PGPU_LOST_REASON : NULL,
+                .health = p->is_lost || p->n_suspect > 0 ? (char *) pgpu_condition(p) : NULL,
+                .health_reason = (char *) pgpu_condition_reason(p),
+                .suspect_functions = p->n_suspect,
         };
 }

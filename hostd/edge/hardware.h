@@ -37,7 +37,7 @@ int hardware_mark_lost(Hardware *h, const HardwareSettings *settings, Pgpu *p);
  * a K1 or K2 type does. internal_config is the caller's to put. */
 typedef struct PgpuIds {
         char text[4][5];
-        char division[sizeof("fixed ") + 10];
+        char division[PGPU_DIVISION_MAX];
         char node[11];
 } PgpuIds;
 

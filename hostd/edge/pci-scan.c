@@ -384,25 +384,60 @@ int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu 
         maker.accelerators = settings->accelerators;
         maker.display_known = arbiter_names(settings->vga_arbiter, &maker.display);
         r = make_pgpus(&maker, problems, ret, ret_n);
-        if (r >= 0)
-                pci_scan_divisions(settings, *ret, *ret_n);
+        for (size_t i = 0; r >= 0 && i < *ret_n; i++)
+                r = pci_scan_division(settings, &(*ret)[i]);
         return r < 0 ? r : list_others(&tree, *ret, *ret_n, ret_others);
 }
 
-void pci_scan_divisions(const PciScanSettings *settings, Pgpu *pgpus, size_t n) {
-        for (size_t i = 0; i < n && !settings->listing; i++) {
-                PciAddress functions[SRIOV_FUNCTIONS_MAX];
-                _cleanup_(division_done) Division note = {};
-                size_t n_functions = 0;
+/* The sentence of the first one, for all of them. */
+static char *describe_suspects(const Pgpu *p, const PciAddress *first, const char *why) {
+        _cleanup_free_ char *clause = strdup(why);
 
-                if (pgpus[i].total_functions == 0 ||
-                        pci_function_list_virtual(settings->sysfs_path ?: PCI_SYSFS, &pgpus[i].address, functions,
-                                ARRAY_SIZE(functions), &n_functions) < 0)
+        if (!clause)
+                return NULL;
+        if (clause[0] >= 'A' && clause[0] <= 'Z')
+                clause[0] = (char) (clause[0] - 'A' + 'a');
+        if (p->n_suspect == 1)
+                return text_printf("Virtual function %s is given to no VM: %s", PCI_TEXT(first), clause);
+        return text_printf("%" PRIu32 " of %" PRIu32 " virtual functions are given to no VM; of the first one, %s: %s",
+                p->n_suspect, p->n_functions, PCI_TEXT(first), clause);
+}
+
+/* A note that cannot be read is one. */
+static int find_suspects(const PciScanSettings *settings, Pgpu *p, const PciAddress *functions) {
+        _cleanup_free_ char *first_why = NULL;
+        const PciAddress *first = NULL;
+
+        p->n_suspect = 0;
+        for (size_t i = 0; settings->runtime && i < p->n_functions; i++) {
+                _cleanup_free_ char *why = NULL;
+
+                if (strv_contains((char *const *) settings->used, PCI_TEXT(&functions[i])) ||
+                        division_read_suspicion(settings->runtime, &functions[i], &why) == -ENOENT)
                         continue;
-                pgpus[i].n_functions = (uint32_t) n_functions;
-                pgpus[i].division_is_ours =
-                        settings->runtime && division_read(settings->runtime, &pgpus[i].address, &note) >= 0;
+                if (p->n_suspect++ == 0) {
+                        first = &functions[i];
+                        first_why = take_ptr(why);
+                }
         }
+        free(p->suspicion);
+        p->suspicion = first ? describe_suspects(p, first, first_why ?: "Its note cannot be read.") : NULL;
+        return first && !p->suspicion ? -ENOMEM : 0;
+}
+
+int pci_scan_division(const PciScanSettings *settings, Pgpu *p) {
+        PciAddress functions[SRIOV_FUNCTIONS_MAX];
+        _cleanup_(division_done) Division note = {};
+        size_t n = 0;
+
+        if (settings->listing || p->total_functions == 0 ||
+                pci_function_list_virtual(settings->sysfs_path ?: PCI_SYSFS, &p->address, functions,
+                        ARRAY_SIZE(functions), &n) < 0)
+                return 0;
+        p->n_functions = (uint32_t) n;
+        p->division_is_ours = settings->runtime && !settings->keeps_divisions &&
+                              division_read(settings->runtime, &p->address, &note) >= 0;
+        return find_suspects(settings, p, functions);
 }
 
 int pci_find_physical(const PciScanSettings *settings, const PciAddress *address, PciAddress *ret) {

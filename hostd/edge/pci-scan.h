@@ -16,7 +16,9 @@ typedef struct PciScanSettings {
         const char *listing;     /* a file to read instead; NULL: none */
         const char *pci_ids;     /* NULL: the system's */
         const char *vga_arbiter; /* "/dev/vga_arbiter"; NULL: boot_vga decides */
-        const char *runtime;     /* hostd's runtime folder, with notes of divisions (hostd/run/division.h); NULL: none is ours */
+        const char *runtime;     /* hostd's runtime folder, with notes of divisions (hostd/run/division.h); NULL: no notes */
+        bool keeps_divisions;    /* every division is fixed: none is ours */
+        const char *const *used; /* functions that VMs have, NULL-terminated; NULL: none. Such a one is not suspect yet */
         char *const *accelerators; /* of class 1200, that are GPUs: see pgpu_is_candidate() */
 } PciScanSettings;
 
@@ -24,8 +26,8 @@ typedef struct PciScanSettings {
  * in it could be read. */
 int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu **ret, size_t *ret_n,
         char ***ret_others); /* the addresses of what else Xen can be told of: no bridges, no displays, nothing of a PGPU; an idset */
-/* How the PGPUs are divided now. They may be divided at any moment by the program of a VM. */
-void pci_scan_divisions(const PciScanSettings *settings, Pgpu *pgpus, size_t n);
+/* How the PGPU is divided now, and which of its functions are suspect. The program of a VM may divide it at any moment. -ENOMEM. */
+int pci_scan_division(const PciScanSettings *settings, Pgpu *p);
 /* The physical function of a virtual one, as it stands now; -ENOENT: it is none, or this is a listing. */
 int pci_find_physical(const PciScanSettings *settings, const PciAddress *address, PciAddress *ret);
 /* Whether a function that was there does not answer now. A listing does not change. */

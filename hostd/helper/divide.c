@@ -21,6 +21,7 @@
 #include "hostd/run/division.h"
 #include "hostd/run/pci-function.h"
 
+#define AUTOPROBE "sriov_drivers_autoprobe"
 #define APPEAR_TRIES 50
 #define APPEAR_PAUSE_NS 100000000L
 
@@ -149,8 +150,25 @@ static void write_profile(const Board *b) {
                         PCI_TEXT(&w->physical), w->priority, strerror(-r));
 }
 
+static bool read_autoprobe(const Board *b) {
+        _cleanup_free_ char *before = NULL;
+
+        return pci_function_read(b->wish->sysfs, &b->wish->physical, AUTOPROBE, &before) < 0 || !streq(before, "0");
+}
+
 /* The drivers of dom0 keep away from what guests get. */
-static int kernel_divide(Board *b) {
+static int make_without_drivers(const Board *b, bool autoprobe) {
+        int r;
+
+        if (autoprobe)
+                (void) write_number(b, AUTOPROBE, 0);
+        r = write_number(b, "sriov_numvfs", b->wish->num_vfs);
+        if (autoprobe)
+                (void) write_number(b, AUTOPROBE, 1);
+        return r;
+}
+
+static int kernel_divide(Board *b, bool autoprobe) {
         const DivisionWish *w = b->wish;
         char buf[PCI_DRIVER_SIZE];
         const char *driver = pci_function_driver(w->sysfs, &w->physical, buf);
@@ -163,9 +181,7 @@ static int kernel_divide(Board *b) {
         log_info("Dividing PGPU %s (driver %s) into %" PRIu32 " virtual functions", PCI_TEXT(&w->physical), driver,
                 w->num_vfs);
         write_profile(b);
-        (void) write_number(b, "sriov_drivers_autoprobe", 0);
-        r = write_number(b, "sriov_numvfs", w->num_vfs);
-        (void) write_number(b, "sriov_drivers_autoprobe", 1);
+        r = make_without_drivers(b, autoprobe);
         if (r < 0)
                 return division_fail("The kernel does not divide PGPU %s into %" PRIu32 " virtual functions: %s%s.",
                         PCI_TEXT(&w->physical), w->num_vfs, strerror(-r),
@@ -190,13 +206,14 @@ static bool is_by_gimtool(const Board *b) {
 
 static int make(Board *b) {
         const DivisionWish *w = b->wish;
-        Division wanted = {.num_vfs = w->num_vfs, .vf_fb_mib = w->vf_fb_mib, .type = (char *) w->type};
+        Division wanted = {
+                .num_vfs = w->num_vfs, .vf_fb_mib = w->vf_fb_mib, .type = (char *) w->type, .autoprobe = read_autoprobe(b)};
         int r;
 
         r = division_write(b->runtime, &w->physical, &wanted);
         if (r < 0)
                 return r;
-        r = is_by_gimtool(b) ? run_gimtool(b) : kernel_divide(b);
+        r = is_by_gimtool(b) ? run_gimtool(b) : kernel_divide(b, wanted.autoprobe);
         if (r < 0 && !is_by_gimtool(b)) {
                 /* Its sentence is said; a half division is worth nothing. */
                 if (write_number(b, "sriov_numvfs", 0) >= 0 && await_functions(b, 0) >= 0)
@@ -254,6 +271,9 @@ static int prepare(Board *b) {
         bool noted = division_read(b->runtime, &b->wish->physical, &d) >= 0;
         int r;
 
+        /* A helper was cut off. */
+        if (noted && !d.made && d.autoprobe && !read_autoprobe(b))
+                (void) write_number(b, AUTOPROBE, 1);
         if (b->wish->keep || (b->n_functions > 0 && !noted))
                 return b->n_functions == b->wish->num_vfs ? 1 : refuse_fixed(b);
         if (b->n_functions == 0)
@@ -277,6 +297,22 @@ int board_divide(Board *b) {
 
         r = prepare(b);
         return r < 0 ? r : r > 0 ? 0 : make(b);
+}
+
+int board_take_back(Board *b) {
+        _cleanup_(division_done) Division d = {};
+        int r;
+
+        if (division_read(b->runtime, &b->wish->physical, &d) < 0 || isempty(d.type) || b->n_taken > 0)
+                return 0;
+        for (size_t i = 0; i < b->n_functions; i++)
+                if (board_is_held_by_others(b, &b->functions[i]))
+                        return 0;
+        r = kernel_undivide(b);
+        if (r >= 0)
+                log_info("The virtual functions of PGPU %s were taken back; the next VM has it divided anew.",
+                        PCI_TEXT(&b->wish->physical));
+        return r >= 0;
 }
 
 int board_undivide(Board *b) {

@@ -52,6 +52,8 @@ bool board_is_held_by_others(const Board *b, const PciAddress *function);
 /* Both print a sentence where they return -EIO. */
 int board_divide(Board *b);
 int board_undivide(Board *b);
+/* Takes back what the kernel made for hostd and nobody uses. 1: done; 0: that is not so. */
+int board_take_back(Board *b);
 
 /* Prints the sentence; -EIO. */
 int division_fail(const char *format, ...) _printf_(1, 2);

@@ -21,24 +21,10 @@
 #include "hostd/run/pci-function.h"
 #include "hostd/run/run-record.h"
 
-#define NOTE "function.json"
-#define NOTE_SIZE_MAX 4096
 /* Also for the helpers that wait before us, each of which ends within its own time. */
 #define PATIENCE (600 * UINT64_C(1000000))
 /* The kernel waits up to 72 s for a function whose physical one was reset behind it. */
 #define FREE_PATIENCE (150 * UINT64_C(1000000))
-
-/* The function that a VM has. */
-typedef struct Note {
-        PciAddress physical, virtual;
-} Note;
-
-static const RecordField note_fields[] = {
-        FIELD(Note, physical, REQUIRED, PCI_TEXT),
-        FIELD(Note, virtual, REQUIRED, PCI_TEXT),
-};
-
-static const RecordTable note_table = RECORD_TABLE(Note, note_fields);
 
 /* 1. The lock. */
 
@@ -50,16 +36,14 @@ static char *runtime_of(const char *folder) {
 }
 
 static int lock(Board *b) {
-        _cleanup_free_ char *folder = NULL, *before = NULL, *path = NULL;
+        _cleanup_free_ char *folder = NULL, *path = NULL;
         int r;
 
         b->runtime = runtime_of(b->wish->folder);
         folder = b->runtime ? path_join(b->runtime, "divisions") : NULL;
-        before = folder ? path_join(b->runtime, "mxgpu") : NULL; /* as older versions named it */
-        path = before ? path_join(folder, "lock") : NULL;
+        path = folder ? path_join(folder, "lock") : NULL;
         if (!path)
                 return -ENOMEM;
-        (void) rename(before, folder);
         r = mkdir_parents(folder, 0700);
         if (r >= 0)
                 r = file_lock(path, &b->lock);
@@ -71,13 +55,13 @@ static int lock(Board *b) {
 
 /* Whether the VM of that folder has a function of the PGPU: 1, 0. Fails on a note that cannot be read, since whatever it
  * says would be lent twice. */
-static int find_note(const Board *b, const char *folder, Note *ret) {
-        int r = json_file_read_record(folder, NOTE, NOTE_SIZE_MAX, &note_table, ret);
+static int find_note(const Board *b, const char *folder, FunctionNote *ret) {
+        int r = function_note_read(folder, ret);
 
         if (r == -ENOENT)
                 return 0;
         if (r < 0)
-                return division_fail("No function of PGPU %s is given away, since %s/" NOTE " cannot be read: %s.",
+                return division_fail("No function of PGPU %s is given away, since %s/function.json cannot be read: %s.",
                         PCI_TEXT(&b->wish->physical), folder, strerror(-r));
         return pci_address_compare(&ret->physical, &b->wish->physical) == 0;
 }
@@ -89,7 +73,7 @@ static bool is_over(const char *folder) {
 }
 
 static int add_taken(Board *b, const char *folder, const Uuid *vm) {
-        Note note;
+        FunctionNote note;
         int r;
 
         if (streq(folder, b->wish->folder) || is_over(folder))
@@ -140,19 +124,23 @@ static bool contains(const PciAddress *list, size_t n, const PciAddress *a) {
 /* Of one that does not answer, or failed at the end of its last VM, the reason is told. */
 static bool is_well(const Board *b, const PciAddress *function) {
         _cleanup_free_ char *why = NULL;
+        int r;
 
         if (division_read_suspicion(b->runtime, function, &why) != -ENOENT)
                 return false;
         if (pci_function_answers(b->wish->sysfs, function))
                 return true;
         log_warning("Virtual function %s does not answer: it is given to no VM.", PCI_TEXT(function));
-        (void) division_suspect(b->runtime, function, "It does not answer.");
+        r = division_suspect(b->runtime, function, "It does not answer.");
+        if (r < 0)
+                log_error("That virtual function %s is suspect cannot be noted (%s); the next start looks at it again.",
+                        PCI_TEXT(function), strerror(-r));
         return false;
 }
 
 static int choose(const Board *b, PciAddress *ret) {
         size_t n_ill = 0;
-        Note own;
+        FunctionNote own;
         int r;
 
         r = find_note(b, b->wish->folder, &own);
@@ -185,9 +173,7 @@ static int choose(const Board *b, PciAddress *ret) {
 }
 
 static int write_note(const Board *b, const PciAddress *function) {
-        const Note note = { b->wish->physical, *function };
-
-        return json_file_write_record(b->wish->folder, NOTE, &note_table, &note, 0600);
+        return function_note_write(b->wish->folder, &(FunctionNote){b->wish->physical, *function});
 }
 
 static int work(const DivisionWish *wish) {
@@ -226,14 +212,14 @@ static int undivide(const DivisionWish *wish) {
 /* 4. It is free again. */
 
 /* NULL: it is well. The caller frees. */
-static char *examine(const char *sysfs, const Note *note) {
+static char *examine(const char *sysfs, const FunctionNote *note) {
         int r = 0;
 
         /* Where the kernel knows no way to reset it, there is no such file. */
         if (pci_function_can_reset(sysfs, &note->virtual))
                 r = pci_function_write(sysfs, &note->virtual, "reset", "1");
         if (r < 0)
-                return text_printf("Its reset after VM use failed: %s.", strerror(-r));
+                return text_printf("Its reset failed: %s.", strerror(-r));
         if (!pci_function_answers(sysfs, &note->virtual))
                 return strdup("It does not answer after its reset.");
         if (pci_function_has_sriov_enabled(sysfs, &note->physical) == 0)
@@ -241,28 +227,104 @@ static char *examine(const char *sysfs, const Note *note) {
         return NULL;
 }
 
+/* The VM keeps its function: the caller tries again. */
+static int fail_to_note(const FunctionNote *note, int error) {
+        return division_fail("Virtual function %s is not reset, since it cannot be noted as suspect before: %s.",
+                PCI_TEXT(&note->virtual), strerror(-error));
+}
+
 static int free_function(const char *folder, const char *sysfs) {
-        _cleanup_free_ char *runtime = runtime_of(folder), *why = NULL, *path = path_join(folder, NOTE);
-        Note note;
+        _cleanup_free_ char *runtime = runtime_of(folder), *why = NULL;
+        FunctionNote note;
         int r;
 
-        if (!runtime || !path)
+        if (!runtime)
                 return -ENOMEM;
-        r = json_file_read_record(folder, NOTE, NOTE_SIZE_MAX, &note_table, &note);
+        r = function_note_read(folder, &note);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         if (!pci_function_is_there(sysfs, &note.virtual))
                 return 0;
         /* Before, since the kernel may keep us for ever. */
-        (void) division_suspect(runtime, &note.virtual, "Its reset did not end.");
+        r = division_suspect(runtime, &note.virtual, "Its reset did not end.");
+        if (r < 0)
+                return fail_to_note(&note, r);
         why = examine(sysfs, &note);
         if (why) {
                 log_error("Virtual function %s of PGPU %s is suspect, and given to no VM: %s", PCI_TEXT(&note.virtual),
                         PCI_TEXT(&note.physical), why);
-                (void) division_suspect(runtime, &note.virtual, why);
+                r = division_suspect(runtime, &note.virtual, why);
         } else
-                (void) division_trust(runtime, &note.virtual);
-        return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+                r = division_trust(runtime, &note.virtual);
+        /* It stays suspect, with the reason that was noted first. */
+        if (r < 0)
+                log_error("What the reset of virtual function %s came to cannot be noted: %s.", PCI_TEXT(&note.virtual),
+                        strerror(-r));
+        return function_note_forget(folder);
+}
+
+/* 5. A second look. Under the lock, so that a function is not reset once it is trusted and lent; released in between. */
+
+static bool is_suspect(const Board *b, const PciAddress *function) {
+        _cleanup_free_ char *why = NULL;
+
+        return division_read_suspicion(b->runtime, function, &why) != -ENOENT;
+}
+
+/* The next suspect one behind *after that no VM has; NULL: no more. */
+static const PciAddress *next_suspect(const Board *b, const PciAddress *after) {
+        for (size_t i = 0; i < b->n_functions; i++)
+                if ((!after || pci_address_compare(&b->functions[i], after) > 0) && is_suspect(b, &b->functions[i]) &&
+                        !contains(b->taken, b->n_taken, &b->functions[i]) && !board_is_held_by_others(b, &b->functions[i]))
+                        return &b->functions[i];
+        return NULL;
+}
+
+static int look_at_function(const Board *b, const PciAddress *function) {
+        const FunctionNote note = { b->wish->physical, *function };
+        _cleanup_free_ char *why = examine(b->wish->sysfs, &note);
+
+        if (why) {
+                log_warning("Virtual function %s of PGPU %s stays suspect: %s", PCI_TEXT(function),
+                        PCI_TEXT(&b->wish->physical), why);
+                return division_suspect(b->runtime, function, why);
+        }
+        log_info("Virtual function %s of PGPU %s is well again.", PCI_TEXT(function), PCI_TEXT(&b->wish->physical));
+        return division_trust(b->runtime, function);
+}
+
+/* 1: there is no more to look at. */
+static int look_at_next(const DivisionWish *wish, bool undivide, PciAddress *after, bool *behind) {
+        _cleanup_(board_done) Board b = {};
+        const PciAddress *next;
+        int r;
+
+        r = open_board(wish, &b);
+        if (r < 0)
+                return r;
+        next = next_suspect(&b, *behind ? after : NULL);
+        if (!next)
+                return 1;
+        if (undivide && b.n_taken == 0 && board_take_back(&b) > 0)
+                return 1;
+        *after = *next;
+        *behind = true;
+        return look_at_function(&b, after);
+}
+
+static int look_again(char **a) {
+        _cleanup_free_ char *folder = path_join(a[0], "vm/none");
+        DivisionWish wish = {.folder = folder, .sysfs = a[1], .gimtool = "", .type = "", .priority = ""};
+        PciAddress after = {};
+        bool behind = false;
+        int r;
+
+        if (!folder)
+                return -ENOMEM;
+        r = pci_address_from_string(a[2], &wish.physical);
+        while (r == 0)
+                r = look_at_next(&wish, streq(a[3], "1"), &after, &behind);
+        return MIN_OF(r, 0);
 }
 
 /* The helper's arguments, both ways. */
@@ -335,6 +397,13 @@ int virtual_function_main(int argc, char **argv) {
 
         if (argc == 4 && streq(argv[1], VIRTUAL_FUNCTION_FREE_VERB))
                 r = free_function(argv[2], argv[3]);
+        /* A failure is said, and left to the next look: whoever started us would start us again. */
+        else if (argc == 6 && streq(argv[1], DIVISION_LOOK_VERB)) {
+                r = look_again(argv + 2);
+                if (r < 0)
+                        log_error("The suspect functions of PGPU %s were not looked at: %s.", argv[4], strerror(-r));
+                return EXIT_SUCCESS;
+        }
         else if (argc == N_ARGUMENTS + 2 && read_wish(argv + 2, &w) >= 0)
                 r = streq(argv[1], VIRTUAL_FUNCTION_VERB) ? work(&w) : undivide(&w);
         if (r < 0 && r != -EIO)

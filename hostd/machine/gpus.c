@@ -7,17 +7,18 @@
 #include "hostd/core/idset.h"
 #include "hostd/machine/gpus.h"
 
-static HardwareSettings settings_of(const Gpus *g) {
+static HardwareSettings settings_of(const Gpus *g, const char *const *used) {
         HardwareSettings settings = host_settings_hardware(g->settings);
 
-        /* Where divisions are kept as they are, none is ours. */
-        settings.pci.runtime = settings.files.keeps_divisions ? NULL : g->runtime;
+        settings.pci.runtime = g->runtime;
+        settings.pci.used = used;
+        settings.pci.keeps_divisions = settings.files.keeps_divisions;
         return settings;
 }
 
 /* What is wrong is logged once, not at each reading. */
-static int read_hardware(Gpus *g, Hardware *ret) {
-        const HardwareSettings settings = settings_of(g);
+static int read_hardware(Gpus *g, const char *const *used, Hardware *ret) {
+        const HardwareSettings settings = settings_of(g, used);
         Hardware hardware = {};
         int r;
 
@@ -64,6 +65,33 @@ static bool same_card(const Pgpu *a, const Pgpu *b) {
                a->subsystem_device_id == b->subsystem_device_id;
 }
 
+static bool same_division(const Pgpu *a, const Pgpu *b) {
+        return a->n_functions == b->n_functions && a->division_is_ours == b->division_is_ours;
+}
+
+static bool same_health(const Pgpu *a, const Pgpu *b) {
+        return a->is_lost == b->is_lost && a->n_suspect == b->n_suspect &&
+               streq(strempty(a->suspicion), strempty(b->suspicion));
+}
+
+static void log_suspects(const Pgpu *before, const Pgpu *now) {
+        if (now->n_suspect > 0)
+                log_event(LOG_WARNING, MSG_PGPU_SUSPECT, NULL, "PGPU %s (%s) is suspect. %s", PCI_TEXT(&now->address),
+                        now->device_name, strempty(now->suspicion));
+        else if (before->n_suspect > 0)
+                log_event(LOG_NOTICE, MSG_PGPU_SUSPECT, NULL, "PGPU %s (%s) is suspect no more: its virtual functions are well.",
+                        PCI_TEXT(&now->address), now->device_name);
+}
+
+static void notify_division(Gpus *g, const Pgpu *before, const Pgpu *now) {
+        if (!same_division(before, now))
+                notify(g, &now->address, PGPU_PROPERTY_DIVISION);
+        if (same_health(before, now))
+                return;
+        log_suspects(before, now);
+        notify(g, &now->address, PGPU_PROPERTY_HEALTH);
+}
+
 static void notify_pgpu_changes(Gpus *g, const Pgpu *before, const Pgpu *now) {
         if (!strv_equal(before->supported, now->supported))
                 notify(g, &now->address, PGPU_PROPERTY_SUPPORTED_TYPES);
@@ -75,6 +103,7 @@ static void notify_pgpu_changes(Gpus *g, const Pgpu *before, const Pgpu *now) {
                 notify(g, &now->address, PGPU_PROPERTY_DRIVER);
         if (before->is_system_display_device != now->is_system_display_device)
                 notify(g, &now->address, PGPU_PROPERTY_DISPLAY);
+        notify_division(g, before, now);
 }
 
 /* before and g->hardware are both there: first what went, then what came or changed. */
@@ -103,11 +132,11 @@ static void notify_hardware_changes(Gpus *g, const Hardware *before) {
         }
 }
 
-int gpus_rescan(Gpus *g) {
+int gpus_rescan(Gpus *g, const char *const *used) {
         Hardware hardware = {}, before = g->hardware;
         int r;
 
-        r = read_hardware(g, &hardware);
+        r = read_hardware(g, used, &hardware);
         for (size_t i = 0; r >= 0 && i < hardware.n_pgpus; i++)
                 r = fill_enabled(g, &hardware.pgpus[i]);
         if (r < 0) {
@@ -126,7 +155,7 @@ Pgpu *gpus_find(const Gpus *g, const PciAddress *address) {
 }
 
 const Pgpu *gpus_find_by_function(const Gpus *g, const PciAddress *address) {
-        const HardwareSettings settings = settings_of(g);
+        const HardwareSettings settings = settings_of(g, /* used= */ NULL);
         PciAddress physical;
 
         if (!g->source && pci_find_physical(&settings.pci, address, &physical) >= 0)
@@ -134,15 +163,35 @@ const Pgpu *gpus_find_by_function(const Gpus *g, const PciAddress *address) {
         return pgpu_find_by_function(g->hardware.pgpus, g->hardware.n_pgpus, address);
 }
 
-void gpus_look_at_divisions(Gpus *g) {
-        const HardwareSettings settings = settings_of(g);
+static int look_at_division(Gpus *g, const HardwareSettings *settings, Pgpu *p) {
+        _cleanup_free_ char *said = take_ptr(p->suspicion);
+        Pgpu before = *p;
+        int r = 0;
 
+        before.suspicion = said;
         if (!g->source)
-                pci_scan_divisions(&settings.pci, g->hardware.pgpus, g->hardware.n_pgpus);
+                r = pci_scan_division(&settings->pci, p);
+        else if (g->source->divided)
+                r = g->source->divided(p, g->source->userdata);
+        if (r >= 0)
+                notify_division(g, &before, p);
+        return r < 0 ? r : !same_division(&before, p) || !same_health(&before, p);
+}
+
+int gpus_look_at_divisions(Gpus *g, const char *const *used) {
+        const HardwareSettings settings = settings_of(g, used);
+        bool changed = false;
+        int r = 0;
+
+        for (size_t i = 0; i < g->hardware.n_pgpus && r >= 0; i++) {
+                r = look_at_division(g, &settings, &g->hardware.pgpus[i]);
+                changed |= r > 0;
+        }
+        return r < 0 ? r : changed;
 }
 
 int gpus_look_for_lost(Gpus *g, Pgpu *p) {
-        const HardwareSettings settings = settings_of(g);
+        const HardwareSettings settings = settings_of(g, /* used= */ NULL);
         bool lost;
         int r;
 
@@ -153,6 +202,7 @@ int gpus_look_for_lost(Gpus *g, Pgpu *p) {
         if (!lost)
                 return 0;
         r = hardware_mark_lost(&g->hardware, &settings, p);
+        notify(g, &p->address, PGPU_PROPERTY_HEALTH);
         log_event(LOG_ERR, MSG_PGPU_VANISHED, NULL, "PGPU %s (%s) is lost. " PGPU_LOST_REASON,
                 PCI_TEXT(&p->address), p->device_name);
         return r < 0 ? r : 1;

@@ -18,6 +18,8 @@ typedef enum PgpuProperty {
         PGPU_PROPERTY_NAMES,
         PGPU_PROPERTY_DRIVER,
         PGPU_PROPERTY_DISPLAY,
+        PGPU_PROPERTY_DIVISION,
+        PGPU_PROPERTY_HEALTH,
         _PGPU_PROPERTY_MAX,
         _PGPU_PROPERTY_INVALID = -EINVAL,
 } PgpuProperty;
@@ -32,6 +34,10 @@ typedef struct PgpuListener {
 typedef struct HardwareSource {
         int (*scan)(Hardware *ret, void *userdata);
         bool (*is_lost)(const PciAddress *address, void *userdata);
+        /* How it is divided now; the rest of *p stays. */
+        int (*divided)(Pgpu *p, void *userdata);
+        /* As a second look does; it is over when this returns. */
+        void (*look_again)(const PciAddress *address, bool undivide, void *userdata);
         void *userdata;
 } HardwareSource;
 
@@ -45,15 +51,16 @@ typedef struct Gpus {
         Hardware hardware;
 } Gpus;
 
-/* Reads hardware and type files again; problems are logged. */
-int gpus_rescan(Gpus *g);
+/* Reads hardware and type files again; problems are logged. used: functions that VMs have, NULL-terminated. */
+int gpus_rescan(Gpus *g, const char *const *used);
 
 Pgpu *gpus_find(const Gpus *g, const PciAddress *address);
 /* The one that the function is, goes along with, or is a virtual function of; or NULL. */
 const Pgpu *gpus_find_by_function(const Gpus *g, const PciAddress *address);
 
-/* Looks again how they are divided, which the program of a VM may have changed. */
-void gpus_look_at_divisions(Gpus *g);
+/* Looks again how they are divided and which functions are suspect, which the program of a VM may have changed.
+ * 1: something has; 0; -ENOMEM. */
+int gpus_look_at_divisions(Gpus *g, const char *const *used);
 
 /* One that does not answer any more since it was read: 1 when it is lost now, 0 when it answers, -ENOMEM. */
 int gpus_look_for_lost(Gpus *g, Pgpu *p);

@@ -17,10 +17,11 @@ static const RecordField fields[] = {
         FIELD(Division, vf_fb_mib, REQUIRED, U32),
         FIELD(Division, type, OPTIONAL, TEXT),
         FIELD(Division, made, OPTIONAL, BOOL),
+        FIELD(Division, autoprobe, OPTIONAL, BOOL),
 };
 
-/* Notes of older versions say nothing of it, and were written at the end. */
-static const Division defaults = { .made = true };
+/* Notes of older versions say nothing of these, and were written at the end. */
+static const Division defaults = { .made = true, .autoprobe = true };
 
 static const RecordTable table = RECORD_TABLE(Division, fields, .defaults = &defaults);
 
@@ -60,4 +61,30 @@ int division_suspect(const char *runtime, const PciAddress *function, const char
 
 int division_trust(const char *runtime, const PciAddress *function) {
         return forget(path_of(runtime, function, ".suspect", (char[PATH_MAX]){}));
+}
+
+/* What a VM has. */
+
+#define NOTE "function.json"
+
+static const RecordField note_fields[] = {
+        FIELD(FunctionNote, physical, REQUIRED, PCI_TEXT),
+        FIELD(FunctionNote, virtual, REQUIRED, PCI_TEXT),
+};
+
+static const RecordTable note_table = RECORD_TABLE(FunctionNote, note_fields);
+
+int function_note_read(const char *folder, FunctionNote *ret) {
+        return json_file_read_record(folder, NOTE, NOTE_SIZE_MAX, &note_table, ret);
+}
+
+int function_note_write(const char *folder, const FunctionNote *note) {
+        return json_file_write_record(folder, NOTE, &note_table, note, 0600);
+}
+
+int function_note_forget(const char *folder) {
+        char path[PATH_MAX];
+
+        (void) snprintf(path, sizeof(path), "%s/" NOTE, folder);
+        return forget(path);
 }

@@ -34,6 +34,7 @@ struct Hostd {
         VmContext vm_context;
         Command command;
         Notifier notifier;
+        struct SecondLook *looks; /* under way */
 
         uint64_t inventory_due; /* CLOCK_MONOTONIC µs; none is sent before */
         LoopTimer *inventory_timer;

@@ -12,6 +12,7 @@
 #include "common/base/text.h"
 #include "hostd/service/claim.h"
 #include "hostd/service/host-internal.h"
+#include "hostd/service/second-look.h"
 #include "hostd/vm/vm-program.h"
 #include "hostd/vm/vms.h"
 
@@ -142,6 +143,8 @@ static void on_vm_over(HostVm *vm, const VmEvent *end, void *userdata) {
         notifier_event(&h->notifier, end);
         (void) hashmap_remove(h->vms, &vm->uuid);
         notifier_touch(&h->notifier);
+        if (vm->given_up && host_look_at_divisions(h) >= 0)
+                second_look_at_all(h);
 }
 
 static const VmListener vm_listener = {
@@ -228,6 +231,7 @@ Hostd *host_close(Hostd *h) {
         if (!h)
                 return NULL;
 
+        second_looks_forget(h);
         notifier_close(&h->notifier);
         if (h->vm_context.lease)
                 lease_pay(h->vm_context.lease);
@@ -261,19 +265,27 @@ int host_begin(Hostd *h, const HostListener *listener, void *userdata) {
         r = strangers_look(&h->strangers);
         if (r < 0)
                 (void) log_errno(r, "Failed to see whether others have GPUs, ignoring");
+        r = host_look_at_divisions(h);
+        if (r < 0)
+                return r;
+        second_look_at_all(h);
         return 0;
 }
 
 int host_rescan(Hostd *h) {
+        _cleanup_free_ const char **used = NULL;
         int r;
 
-        r = gpus_rescan(&h->gpus);
+        r = vms_list_virtual(h->vms, &used);
+        r = r < 0 ? r : gpus_rescan(&h->gpus, used);
         if (r < 0)
                 return r;
         (void) facts_reread(&h->facts);
         /* Before the host has begun it does not know its own VMs: they would be strangers. */
-        if (h->notifier.listener)
+        if (h->notifier.listener) {
                 (void) strangers_look(&h->strangers);
+                second_look_at_all(h);
+        }
         notifier_touch(&h->notifier);
         return 0;
 }
@@ -308,6 +320,20 @@ int host_change_types(Hostd *h, const char *caller, const PciAddress *pgpu, Enab
         if (r > 0)
                 notifier_touch(&h->notifier);
         return r >= 0 && ret->code == ERROR_PGPU_IN_USE_BY_VM ? name_users(users, ret) : MIN_OF(r, 0);
+}
+
+int host_clear_health(Hostd *h, const char *caller, const PciAddress *pgpu, Refusal *ret) {
+        const Pgpu *p;
+        int r;
+
+        r = host_check_caller(h, caller, ret);
+        if (r < 0 || ret->code != ERROR_NONE)
+                return r;
+        p = gpus_find(&h->gpus, pgpu);
+        if (!p)
+                return refusal_set(
+                        ret, ERROR_NO_SUCH_OBJECT, "There is no PGPU at %s any more.", PCI_TEXT(pgpu));
+        return p->n_suspect > 0 ? second_look(h, pgpu, /* undivide= */ true) : 0;
 }
 
 /* The end of a turn: the next VMs of the queue are started, and what changed is sent, once. */

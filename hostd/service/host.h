@@ -80,6 +80,10 @@ int host_rescan(Hostd *h);
 int host_change_types(Hostd *h, const char *caller, const PciAddress *pgpu, EnablementChange change,
         const char *const *wanted, Refusal *ret);
 
+/* An administrator says that the PGPU was looked after: its suspect functions get a second look (second-look.h). Refusals:
+ * HOST_CLAIMED. */
+int host_clear_health(Hostd *h, const char *caller, const PciAddress *pgpu, Refusal *ret);
+
 /* What `systemctl status` shows: "4 PGPUs, 3 VMs running, claimed by epoch 7". */
 #define HOST_DESCRIPTION_MAX 192
 const char *host_describe(const Hostd *h, char buf[static HOST_DESCRIPTION_MAX]);

@@ -9,6 +9,7 @@
 #include "common/base/text.h"
 #include "hostd/service/claim.h"
 #include "hostd/service/host-internal.h"
+#include "hostd/service/second-look.h"
 #include "hostd/vm/vms.h"
 
 static void fill_vm_gpus(const HostVm *vm, InventoryVm *ret) {
@@ -133,7 +134,9 @@ static int fill_hardware(Hostd *h, Borrowed *b, Inventory *ret) {
         const Hardware *hardware = &h->gpus.hardware;
         int r;
 
-        gpus_look_at_divisions(&h->gpus);
+        r = host_look_at_divisions(h);
+        if (r < 0)
+                return r;
         ret->types = calloc(hardware->n_types + 1, sizeof(*ret->types));
         ret->pgpus = calloc(hardware->n_pgpus + 1, sizeof(*ret->pgpus));
         b->types = calloc(hardware->n_types + 1, sizeof(*b->types));

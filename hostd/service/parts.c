@@ -44,6 +44,14 @@ static int open_units(HostParts *p) {
         return r < 0 ? log_errno(r, "Failed to connect to systemd on %s", p->settings->bus) : 0;
 }
 
+/* Notes of divisions, as older versions named their folder. */
+static void rename_notes(const HostParts *p) {
+        _cleanup_free_ char *before = path_join(p->runtime_dir, "mxgpu"), *now = path_join(p->runtime_dir, "divisions");
+
+        if (before && now && rename(before, now) < 0 && errno != ENOENT)
+                (void) log_errno(-errno, "Failed to rename %s to %s, ignoring", before, now);
+}
+
 int host_parts_open(HostParts *p, sd_event *event, const HostSettings *settings, const char *state_dir,
         const char *runtime_dir) {
         int r;
@@ -54,6 +62,7 @@ int host_parts_open(HostParts *p, sd_event *event, const HostSettings *settings,
                 .state_dir = state_dir,
                 .runtime_dir = runtime_dir,
         };
+        rename_notes(p);
         r = event_loop_new(event, &p->loop);
         if (r >= 0)
                 r = open_units(p);

@@ -13,6 +13,7 @@
 #include "hostd/edge/config-check.h"
 #include "hostd/service/claim.h"
 #include "hostd/service/host-internal.h"
+#include "hostd/service/second-look.h"
 #include "hostd/service/vm-orders.h"
 #include "hostd/vm/vm-program.h"
 #include "hostd/vm/vms.h"
@@ -231,7 +232,7 @@ OrderGpu order_gpu_from_record(const VgpuRecord *v) {
                 .high_gm_sz = v->gvt_g.high_gm_sz,
                 .fence_sz = v->gvt_g.fence_sz,
                 .framebufferbytes = v->mxgpu.framebufferbytes,
-                .vgpus_per_pgpu = v->mxgpu.vgpus_per_pgpu,
+                .vgpus_per_pgpu = v->kind == VGPU_KIND_SRIOV ? v->sriov.vfs_per_pgpu : v->mxgpu.vgpus_per_pgpu,
                 .identifier = v->sriov.identifier,
         };
 }
@@ -264,10 +265,13 @@ static int check_strangers(Hostd *h, const OrderRequest *request, Refusal *refus
         return 0;
 }
 
-/* One may have left the bus since the hardware was read. */
-static int look_for_lost(Hostd *h, const OrderRequest *request) {
-        int r = 0;
+/* One may have left the bus since the hardware was read, or a function of it become suspect. */
+static int look_at_gpus(Hostd *h, const OrderRequest *request) {
+        int r;
 
+        r = host_look_at_divisions(h);
+        if (r > 0)
+                notifier_touch(&h->notifier);
         for (size_t i = 0; i < request->n_gpus && r >= 0; i++) {
                 Pgpu *p = gpus_find(&h->gpus, &request->gpus[i].address);
 
@@ -293,7 +297,7 @@ static int check_against_host(
         };
         int r;
 
-        r = look_for_lost(h, request);
+        r = look_at_gpus(h, request);
         if (r >= 0)
                 r = vms_list_occupants(h->vms, &occupants, &view.n_occupants);
         if (r >= 0)

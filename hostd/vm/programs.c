@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -11,6 +12,7 @@
 #include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "common/io/file.h"
+#include "hostd/run/division.h"
 #include "hostd/vm/programs.h"
 
 /* A run folder that is being removed: its name, before the token. */
@@ -126,6 +128,19 @@ static int write_record(Programs *p, const char *folder, const RunRecord *record
         return run_record_write(folder, record);
 }
 
+static int suspect_function(Programs *p, const char *folder, const char *recorded, const char *why) {
+        _cleanup_free_ char *runtime = strdup(p->folder);
+        FunctionNote note;
+        int r;
+
+        if (!runtime)
+                return -ENOMEM;
+        r = function_note_read(folder, &note);
+        if (r == -ENOENT || (r < 0 && (!recorded || pci_address_from_string(recorded, &note.virtual) < 0)))
+                return 0;
+        return division_suspect(dirname(runtime), &note.virtual, why);
+}
+
 static int read_order(Programs *p, const char *folder, char **ret) {
         return run_order_read_text(folder, ret);
 }
@@ -189,6 +204,7 @@ static const ProgramsOps ops = {
         .read_record = read_record,
         .write_record = write_record,
         .read_order = read_order,
+        .suspect_function = suspect_function,
         .find_holder = find_holder,
         .is_alive = is_alive,
         .kill = kill_process,

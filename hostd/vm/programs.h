@@ -28,6 +28,9 @@ typedef struct ProgramsOps {
         int (*each_folder)(Programs *p, ProgramFolderVisitor visitor, void *userdata);
         int (*read_record)(Programs *p, const char *folder, RunRecord *ret); /* -ENOENT, -EBADMSG */
         int (*write_record)(Programs *p, const char *folder, const RunRecord *record);
+        /* The VM's virtual function, if it has one, was not reset: it is suspect from now on. recorded: the one of its record,
+         * which counts where the folder's note cannot be read; or NULL. May be NULL: VMs have none. */
+        int (*suspect_function)(Programs *p, const char *folder, const char *recorded, const char *why);
         int (*read_order)(Programs *p, const char *folder, char **ret);
 
         /* Processes. */

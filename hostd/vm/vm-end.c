@@ -65,6 +65,21 @@ static void write_end(HostVm *vm) {
                         UUID_TEXT(&vm->uuid), strerror(-r));
 }
 
+/* Its program did not have the function reset. */
+static int leave_function(HostVm *vm) {
+        Programs *p = &vm->context->programs;
+        int r;
+
+        if (!p->ops->suspect_function)
+                return 0;
+        r = p->ops->suspect_function(p, vm->folder, vm->record.function,
+                "It was not reset: the program of its last VM could not be kept running.");
+        if (r < 0)
+                log_vm(LOG_ERR, NULL, vm,
+                        "Cannot note that the virtual function of VM %s is suspect, trying again: %s", UUID_TEXT(&vm->uuid), strerror(-r));
+        return r;
+}
+
 static void clean(HostVm *vm) {
         Programs *p = &vm->context->programs;
         size_t n = p->ops->kill_rest(p, vm->folder);
@@ -79,7 +94,9 @@ static void clean(HostVm *vm) {
                 vm->n_tries = 0;
                 vm_set_phase(vm, VM_PHASE_DEAD);
                 vm_arm(vm, CLEAN_AGAIN_DELAY, vm->next);
-        } else {
+        } else if (leave_function(vm) < 0)
+                vm_arm(vm, CLEAN_AGAIN_DELAY, clean);
+        else {
                 write_end(vm);
                 vm_end_by_record(vm);
         }

@@ -109,6 +109,20 @@ int vms_list_functions(const HashMap *vms, const Uuid *but, const char ***ret) {
         return 0;
 }
 
+int vms_list_virtual(const HashMap *vms, const char ***ret) {
+        const char **list = calloc(hashmap_size(vms) + 1, sizeof(*list));
+        size_t n = 0;
+        HostVm *vm;
+
+        if (!list)
+                return -ENOMEM;
+        for (size_t i = 0; (vm = hashmap_next(vms, &i));)
+                if (vm->record.function)
+                        list[n++] = vm->record.function;
+        *ret = list;
+        return 0;
+}
+
 static bool is_resident(const HostVm *vm, const VmGpu *gpu) {
         return gpu->passthrough ? vm->record.pcis_plugged : vm->record.vgpus_active;
 }

@@ -24,6 +24,9 @@ int vms_list_users(const HashMap *vms, const PciAddress *pgpu, const char ***ret
 /* PCI functions that the configs of all VMs but one pass through; NULL-terminated. */
 int vms_list_functions(const HashMap *vms, const Uuid *but, const char ***ret);
 
+/* Virtual functions that VMs have; the same. */
+int vms_list_virtual(const HashMap *vms, const char ***ret);
+
 /* Uuids of the resident VGPUs, sorted; a VGPU that came without one is "<vm uuid>/<device>", a passthrough "<vm
  * uuid>/<address>". The caller frees the texts too. */
 int vms_list_resident(const HashMap *vms, const PciAddress *pgpu, char ***ret);

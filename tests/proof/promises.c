@@ -128,6 +128,7 @@ static const Promise promises[] = {
         HOST_ROW(MANAGER, "StartVM", NONE, "over-early, domain-twice: it runs until the host says that it is over"),
         HOST_ROW(MANAGER, "StopVM", NONE, "over-early: the host says that it is over when it is"),
         HOST_ROW(MANAGER, "Rescan", NONE, "it stores nothing: what it read is in the inventory"),
+        HOST_ROW(PGPU, "ClearHealth", NONE, "it stores nothing: what it came to is in the inventory"),
         HOST_ROW(PGPU, "SetEnabledTypes", SAID, NULL),
         HOST_ROW(PGPU, "AddEnabledType", SAID, NULL),
         HOST_ROW(PGPU, "RemoveEnabledType", SAID, NULL),

@@ -132,6 +132,13 @@ static int change_types(Machine *m, Hostd *h, EnablementChange change, uint64_t 
         return n_pgpus > 0 ? host_change_types(h, ":2.3", &address, change, wanted, refusal) : 0;
 }
 
+static int clear_health(Hostd *h, uint64_t dice, Refusal *refusal) {
+        size_t n_pgpus;
+        const Pgpu *pgpus = host_get_pgpus(h, &n_pgpus);
+
+        return n_pgpus > 0 ? host_clear_health(h, ":2.3", &pgpus[dice % n_pgpus].address, refusal) : 0;
+}
+
 static int inventory(Hostd *h) {
         _cleanup_free_ char *text = NULL;
 
@@ -178,6 +185,8 @@ int stranger_call(Machine *m, StrangerCall what, uint64_t dice, const char *pref
                 return host_rescan(h);
         case STRANGER_GET:
                 return get_vm(m, h, dice, refusal);
+        case STRANGER_CLEAR:
+                return clear_health(h, dice, refusal);
         case STRANGER_START:
         case STRANGER_STOP:
         case STRANGER_SET_TYPES:

@@ -16,6 +16,7 @@ typedef enum StrangerCall {
         STRANGER_START,
         STRANGER_STOP,
         STRANGER_RESCAN,
+        STRANGER_CLEAR,
         STRANGER_SET_TYPES,
         STRANGER_ADD_TYPE,
         STRANGER_REMOVE_TYPE,

@@ -462,6 +462,7 @@ const Method work_methods[] = {
         OF_HOSTD(MANAGER, "StartVM", 1, STRANGER_START),
         OF_HOSTD(MANAGER, "StopVM", 1, STRANGER_STOP),
         OF_HOSTD(MANAGER, "Rescan", 1, STRANGER_RESCAN),
+        OF_HOSTD(PGPU, "ClearHealth", 1, STRANGER_CLEAR),
         OF_HOSTD(PGPU, "SetEnabledTypes", 1, STRANGER_SET_TYPES),
         OF_HOSTD(PGPU, "AddEnabledType", 1, STRANGER_ADD_TYPE),
         OF_HOSTD(PGPU, "RemoveEnabledType", 1, STRANGER_REMOVE_TYPE),

@@ -1,0 +1,132 @@
+/*
+ * A second look at virtual functions that are suspect
+ */
+
+#include "common/base/text.h"
+#include "common/daemon/log.h"
+#include "hostd/run/division.h"
+#include "hostd/service/host-internal.h"
+#include "hostd/service/second-look.h"
+#include "hostd/vm/vms.h"
+
+struct SecondLook {
+        Hostd *host;
+        PciAddress pgpu;
+        bool again, undivide_again;
+        UnitCall *start;
+        ProcessWatch *watch;
+        SecondLook *next;
+};
+
+int host_look_at_divisions(Hostd *h) {
+        _cleanup_free_ const char **used = NULL;
+        int r;
+
+        r = vms_list_virtual(h->vms, &used);
+        return r < 0 ? r : gpus_look_at_divisions(&h->gpus, used);
+}
+
+static SecondLook *find_look(const Hostd *h, const PciAddress *pgpu) {
+        SecondLook *l = h->looks;
+
+        while (l && pci_address_compare(&l->pgpu, pgpu) != 0)
+                l = l->next;
+        return l;
+}
+
+static void forget(SecondLook *l) {
+        Hostd *h = l->host;
+
+        for (SecondLook **at = &h->looks; *at; at = &(*at)->next)
+                if (*at == l) {
+                        *at = l->next;
+                        break;
+                }
+        (void) h->vm_context.programs.ops->unwatch(l->watch);
+        if (l->start)
+                (void) h->vm_context.units.ops->forget(l->start);
+        free(l);
+}
+
+/* 1. A program is started, as those of VMs are: hostd itself may not write to sysfs, and may be restarted. */
+
+static void on_started(int result, const ProcessId *process, void *userdata);
+
+static int start(Hostd *h, SecondLook *l, bool undivide) {
+        const HostSettings *s = h->settings;
+        const char *const argv[] = {s->domain_program, DIVISION_LOOK_VERB, h->parts->runtime_dir, s->sysfs_path, PCI_TEXT(&l->pgpu),
+                undivide && !streq_ptr(s->sriov_division, "fixed") ? "1" : "0", NULL};
+        Units *units = &h->vm_context.units;
+        _cleanup_free_ char *name = text_printf("functions-%s", PCI_TEXT(&l->pgpu)),
+                            *description = text_printf("virtual functions of PGPU %s", PCI_TEXT(&l->pgpu));
+
+        return name && description ? units->ops->start(units, name, description, argv, on_started, l, &l->start) : -ENOMEM;
+}
+
+int second_look(Hostd *h, const PciAddress *pgpu, bool undivide) {
+        const HardwareSource *source = h->gpus.source;
+        SecondLook *l = find_look(h, pgpu);
+        int r;
+
+        if (source || !isempty(h->settings->pci_dump)) {
+                if (source && source->look_again)
+                        source->look_again(pgpu, undivide, source->userdata);
+                notifier_touch(&h->notifier);
+                return 0;
+        }
+        if (l) {
+                l->again = true;
+                l->undivide_again |= undivide;
+                return 0;
+        }
+        l = calloc(1, sizeof(*l));
+        if (!l)
+                return -ENOMEM;
+        *l = (SecondLook){.host = h, .pgpu = *pgpu, .next = h->looks};
+        h->looks = l;
+        r = start(h, l, undivide);
+        if (r < 0)
+                forget(l);
+        return r;
+}
+
+/* 2. Its end. */
+
+static void on_ended(int status, void *userdata) {
+        SecondLook *l = userdata;
+        bool again = l->again, undivide = l->undivide_again;
+        const PciAddress pgpu = l->pgpu;
+        Hostd *h = l->host;
+
+        forget(l);
+        notifier_touch(&h->notifier);
+        if (again && second_look(h, &pgpu, undivide) < 0)
+                log_error("There is no memory for another look at PGPU %s.", PCI_TEXT(&pgpu));
+}
+
+static void on_started(int result, const ProcessId *process, void *userdata) {
+        SecondLook *l = userdata;
+        Programs *p = &l->host->vm_context.programs;
+
+        l->start = NULL;
+        if (result < 0)
+                log_error("The suspect functions of PGPU %s cannot be looked at: %s cannot be executed: %s.",
+                        PCI_TEXT(&l->pgpu), l->host->settings->domain_program, strerror(-result));
+        if (result < 0 || p->ops->watch(p, process, on_ended, l, &l->watch) < 0)
+                on_ended(-1, l);
+}
+
+void second_look_at_all(Hostd *h) {
+        int r = 0;
+
+        for (size_t i = 0; i < h->gpus.hardware.n_pgpus && r >= 0; i++)
+                if (h->gpus.hardware.pgpus[i].n_suspect > 0)
+                        r = second_look(h, &h->gpus.hardware.pgpus[i].address, /* undivide= */ false);
+        if (r < 0)
+                (void) log_errno(r, "Failed to look at suspect functions again, ignoring");
+}
+
+void second_looks_forget(Hostd *h) {
+        while (h->looks)
+                forget(h->looks);
+}
