@@ -74,7 +74,7 @@ static const Vgpu *find_starting(const Pgpu *p) {
 static Obstacle find_obstacle(const Pgpu *p, const VgpuType *t) {
         if (!ptr_array_contains(&p->supported, t))
                 return OBSTACLE_TYPE;
-        if (!p->present || !host_is_usable(p->host) || pgpu_is_left_out(p))
+        if (!p->present || !host_is_usable(p->host) || pgpu_is_left_out(p) || pgpu_is_all_suspect(p))
                 return OBSTACLE_UNUSABLE;
         if (!p->host->hvm)
                 return OBSTACLE_HVM;

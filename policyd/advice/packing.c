@@ -33,6 +33,11 @@ static bool pgpu_is_usable(const Pgpu *p) {
         return p->present && host_is_usable(p->host) && !pgpu_is_left_out(p);
 }
 
+/* Of the packing: the pool cannot move VMs that are outside it, and what is suspect is lost to some types and not to others. */
+static bool stands_apart(const Pgpu *p) {
+        return p->n_outsiders > 0 || p->suspect > 0;
+}
+
 static bool pgpu_can_run(const Pgpu *p, const VgpuType *t) {
         return ptr_array_contains(&p->supported, t) && pgpu_offers(p, t);
 }
@@ -120,7 +125,7 @@ static void packing_fill(Packing *k, const GpuGroup *g, const VgpuType *t) {
         k->shared = types_share(k);
 
         for_each(const Pgpu, p, &g->pgpus) {
-                if (!pgpu_is_usable(p) || p->n_outsiders > 0)
+                if (!pgpu_is_usable(p) || stands_apart(p))
                         continue;
                 packing_count(k, p);
                 if (pgpu_can_run(p, t))
@@ -140,12 +145,12 @@ static uint64_t capacity_in_sum(const GpuGroup *g, const VgpuType *t) {
         return t->size > 0 ? room / t->size : 0;
 }
 
-/* PGPUs with VMs outside the pool are left out of the packing: the pool cannot move those VMs. */
-static uint64_t capacity_beside_outsiders(const GpuGroup *g, const VgpuType *t) {
+/* What stands apart is counted as it is. */
+static uint64_t capacity_apart(const GpuGroup *g, const VgpuType *t) {
         uint64_t n = 0;
 
         for (size_t i = 0; i < g->pgpus.n; i++)
-                if (((const Pgpu *) g->pgpus.items[i])->n_outsiders > 0)
+                if (stands_apart(g->pgpus.items[i]))
                         n += pgpu_capacity(g->pgpus.items[i], t);
         return n;
 }
@@ -189,7 +194,7 @@ uint64_t group_capacity_packed(const GpuGroup *g, const VgpuType *t, uint64_t no
 
         total = (k->n_with - MIN_OF(n_taken, k->n_with)) * instances_of(t);
         used = k->n_there[own];
-        return MAX_OF(now, (total > used ? total - used : 0) + capacity_beside_outsiders(g, t));
+        return MAX_OF(now, (total > used ? total - used : 0) + capacity_apart(g, t));
 }
 
 static bool types_equal(const PtrArray *a, const PtrArray *b) {
@@ -213,7 +218,7 @@ size_t group_find_empty(const GpuGroup *g, Pgpu *ret[static EMPTY_KINDS_MAX]) {
         for_each_while(n < EMPTY_KINDS_MAX, Pgpu, p, &g->pgpus) {
                 size_t k = 0;
 
-                if (!pgpu_is_usable(p) || pgpu_load(p) > 0)
+                if (!pgpu_is_usable(p) || pgpu_load(p) > 0 || p->suspect > 0)
                         continue;
                 while (k < n && !pgpus_are_alike(ret[k], p))
                         k++;

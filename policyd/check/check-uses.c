@@ -124,7 +124,7 @@ void check_counters(Check *c) {
 
         CHECK_EACH(c, PGPU, Pgpu, p) {
                 const VgpuType *types[load_of(p) + 1];
-                uint64_t used = sum_of(p, types, types_on(p, types));
+                uint64_t used = sum_of(p, types, types_on(p, types)) + p->suspect;
 
                 CHECK(c, p, p->used == used, "says that %u units are used, and it is %" PRIu64, p->used, used);
                 check_uses(c, p);

@@ -43,7 +43,7 @@ static uint32_t vm_size_at(const Pgpu *p, size_t i) {
 
 static uint32_t fix_room(const PgpuRemedy *fix, const Reservation *own) {
         const Pgpu *p = fix->pgpu;
-        uint32_t used = 0;
+        uint32_t used = p->suspect;
 
         for (size_t i = 0; i < p->vgpus.n; i++)
                 if (!is_picked(fix->stop, i))

@@ -27,7 +27,7 @@ void shadow_reset(Shadow *s, size_t i) {
         list_copy(&p->disabling, &from->disabling);
         list_copy(&p->vgpus, &from->vgpus);
         list_copy(&p->holds, &from->holds);
-        p->used = from->used;
+        p->used = from->used; /* with what is suspect, which stays as it is */
         p->n_uses = from->n_uses;
         if (from->n_uses > 0)
                 memcpy(p->uses, from->uses, from->n_uses * sizeof(struct PgpuUse));

@@ -78,7 +78,7 @@ static uint32_t room_beside(const Pgpu *p, const VgpuType *t, uint32_t n_own, ui
         uint32_t size = pgpu_type_size(p, t);
 
         if (t->implementation == TYPE_PASSTHROUGH)
-                return pgpu_load(p) == n_own;
+                return pgpu_load(p) == n_own && !pgpu_is_all_suspect(p);
         return size > 0 && used <= PGPU_SIZE ? (PGPU_SIZE - used) / size : 0;
 }
 
@@ -87,7 +87,7 @@ uint32_t pgpu_room_of_enabled(const Pgpu *p, const VgpuType *t, const Reservatio
         uint32_t n_own = pgpu_own_holds(p, own), size = pgpu_type_size(p, t);
         PgpuVerdict v = {};
 
-        *ret_used = pgpu_load(p) > n_own ? pgpu_units_used(p) - n_own * size : 0;
+        *ret_used = pgpu_load(p) > n_own ? pgpu_units_used(p) - n_own * size : p->suspect;
         return pgpu_find_obstacle(p, t, own, n_own, &v) ? 0 : room_beside(p, t, n_own, *ret_used);
 }
 
@@ -99,7 +99,7 @@ void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservati
         *ret = (PgpuVerdict){
                 .pgpu = p,
                 .size = PGPU_SIZE,
-                .used = pgpu_load(p) > n_own ? pgpu_units_used(p) - n_own * size : 0,
+                .used = pgpu_load(p) > n_own ? pgpu_units_used(p) - n_own * size : p->suspect,
                 .need = t->implementation == TYPE_PASSTHROUGH ? PGPU_SIZE : size,
         };
 
@@ -120,7 +120,8 @@ void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservati
                 ret->code = ERROR_PGPU_INSUFFICIENT_CAPACITY;
                 ret->held = p->holds.n > n_own;
         }
-        if (ret->capacity > 0 && pgpu_is_left_out(p)) {
+        if ((ret->capacity > 0 && pgpu_is_left_out(p)) ||
+                (ret->code == ERROR_PGPU_INSUFFICIENT_CAPACITY && pgpu_is_all_suspect(p))) {
                 ret->code = ERROR_PGPU_UNHEALTHY;
                 ret->capacity = 0;
         }

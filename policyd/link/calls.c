@@ -204,14 +204,28 @@ int link_get_vm(HostLink *link, const char *uuid, LinkReply reply, void *userdat
         return call_start(call, sd_bus_message_append(call->message, "s", uuid));
 }
 
-int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,
-        LinkReply reply, void *userdata) {
+static int call_new_of_pgpu(HostLink *link, const PciAddress *pgpu, const char *member, LinkReply reply, void *userdata,
+        LinkCall **ret) {
         char element[PCI_ADDRESS_TEXT_MAX + 1], path[sizeof(HOST_PATH_PGPU) + sizeof(element)];
+
+        snprintf(path, sizeof(path), HOST_PATH_PGPU "/%s", pci_address_to_path_element(pgpu, element));
+        return call_new(link, path, HOST_IFACE_PGPU, member, reply, userdata, ret);
+}
+
+int link_clear_health(HostLink *link, const PciAddress *pgpu, LinkReply reply, void *userdata) {
         LinkCall *call;
         int r;
 
-        snprintf(path, sizeof(path), HOST_PATH_PGPU "/%s", pci_address_to_path_element(pgpu, element));
-        r = call_new(link, path, HOST_IFACE_PGPU, "SetEnabledTypes", reply, userdata, &call);
+        r = call_new_of_pgpu(link, pgpu, "ClearHealth", reply, userdata, &call);
+        return r < 0 ? r : call_start(call, 0);
+}
+
+int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,
+        LinkReply reply, void *userdata) {
+        LinkCall *call;
+        int r;
+
+        r = call_new_of_pgpu(link, pgpu, "SetEnabledTypes", reply, userdata, &call);
         if (r < 0)
                 return r;
         return call_start(call, sd_bus_message_append_strv(call->message, (char **) identifiers));

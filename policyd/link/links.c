@@ -38,6 +38,7 @@ static const Links over_bus = {
         .stop_vm = link_stop_vm,
         .set_enabled_types = link_set_enabled_types,
         .get_vm = link_get_vm,
+        .clear_health = link_clear_health,
         .release = link_release,
         .withdraw = link_withdraw,
 };

@@ -39,7 +39,7 @@ static int set_standing(PlaceStanding *standing, char **field, PlaceStanding to,
 
 /* What pgpu_health() says may be another now; it looks at suspect places only. */
 static void announce_health(Pool *pool, Pgpu *p, PlaceStanding before, PlaceStanding now) {
-        if (p->health != PGPU_HEALTH_LOST && (before == PLACE_SUSPECT || now == PLACE_SUSPECT))
+        if (p->health == PGPU_HEALTH_GOOD && (before == PLACE_SUSPECT || now == PLACE_SUSPECT))
                 object_note(pool, &p->object, PGPU_HEALTH | PGPU_HEALTH_REASON, /* store= */ false);
 }
 
@@ -80,15 +80,19 @@ PgpuHealth pgpu_health(const Pgpu *p, const char **ret_reason) {
         const char *reason;
         bool suspect = pgpu_standing(p, &reason) == PLACE_SUSPECT;
 
-        if (p->health == PGPU_HEALTH_LOST)
+        if (p->health != PGPU_HEALTH_GOOD)
                 reason = strempty(p->health_reason);
         else if (!suspect)
                 reason = "";
         if (ret_reason)
                 *ret_reason = reason;
-        return p->health == PGPU_HEALTH_LOST ? PGPU_HEALTH_LOST
-               : suspect                     ? PGPU_HEALTH_SUSPECT
-                                             : PGPU_HEALTH_GOOD;
+        if (p->health != PGPU_HEALTH_GOOD)
+                return p->health;
+        return suspect ? PGPU_HEALTH_SUSPECT : PGPU_HEALTH_GOOD;
+}
+
+bool pgpu_is_all_suspect(const Pgpu *p) {
+        return p->suspect >= PGPU_SIZE;
 }
 
 bool pgpu_is_left_out(const Pgpu *p) {
@@ -96,7 +100,7 @@ bool pgpu_is_left_out(const Pgpu *p) {
                 return false;
 
         for_each(const Pgpu, q, &p->group->pgpus)
-                if (q->present && host_is_usable(q->host) && pgpu_standing(q, NULL) != PLACE_SUSPECT)
+                if (q->present && !pgpu_is_all_suspect(q) && host_is_usable(q->host) && pgpu_standing(q, NULL) != PLACE_SUSPECT)
                         return true;
         return false;
 }

@@ -32,7 +32,7 @@ static struct PgpuUse *pgpu_get_use(Pgpu *p, VgpuType *t) {
 }
 
 void pgpu_recount(Pgpu *p) {
-        p->used = 0;
+        p->used = p->suspect;
 
         for (size_t i = 0; i < p->n_uses; i++)
                 p->uses[i].n_vgpus = p->uses[i].n_holds = p->uses[i].n_outsiders = 0;

@@ -4,6 +4,7 @@
  * A setter compares first: what is the same changes nothing and announces nothing.
  */
 
+#include "common/base/parse.h"
 #include <stdio.h>
 
 #include "common/base/text.h"
@@ -235,6 +236,27 @@ int pool_set_pgpu_health(Pool *pool, Pgpu *p, PgpuHealth health, const char *rea
         p->health = health;
         object_note(pool, &p->object, changed, /* store= */ false);
         return 0;
+}
+
+/* "ours 4": as many as it is divided into; 0: it is not. */
+static uint32_t count_functions(const Pgpu *p) {
+        const char *blank = strchr(strempty(p->division), ' ');
+        uint32_t n;
+
+        return blank && parse_u32(blank + 1, &n) >= 0 && n <= PGPU_SIZE ? n : 0;
+}
+
+void pool_set_pgpu_suspects(Pool *pool, Pgpu *p, uint32_t n) {
+        uint32_t n_functions = count_functions(p), suspect = n == 0 || n_functions == 0 ? 0
+                                                             : n >= n_functions       ? PGPU_SIZE
+                                                                                      : n * (PGPU_SIZE / n_functions);
+
+        p->n_suspect = n;
+        if (suspect == p->suspect)
+                return;
+        p->suspect = suspect;
+        pgpu_recount(p);
+        host_note(pool, p->host);
 }
 
 /* Groups and types */

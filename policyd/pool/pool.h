@@ -89,7 +89,8 @@ const char *host_state_to_string(HostState s);
 DEFINE_ENUM(PlaceStanding, PLACE_STANDING, PLACE_STANDINGS);
 const char *place_standing_to_string(PlaceStanding s);
 
-/* Whether a PGPU can be relied on. Suspect: starts failed there, others are taken first. Lost: it does not answer, or is not there any
+/* Whether a PGPU can be relied on. Suspect: starts failed there, others are taken first; or its host gives some of its virtual
+ * functions to no VM, and if that is all of them it offers no capacity. Lost: it does not answer, or is not there any
  * more, and offers no capacity. */
 #define PGPU_HEALTHS(W) W(PGPU_HEALTH_GOOD, "good") W(PGPU_HEALTH_SUSPECT, "suspect") W(PGPU_HEALTH_LOST, "lost")
 DEFINE_ENUM(PgpuHealth, PGPU_HEALTH, PGPU_HEALTHS);
@@ -163,7 +164,7 @@ struct Pgpu {
         bool present;      /* false: stored, but its host has not reported it (yet); or a stranger holds it; or it is lost; such a PGPU offers no capacity */
         bool reported;     /* stands in its host's last report, though perhaps held or lost; not stored */
         char *held_by;     /* "domain 'x' (id 7)", which is not of the pool; NULL: nobody. Not stored */
-        PgpuHealth health;   /* good or lost, as its host says; not stored */
+        PgpuHealth health;   /* as its host says; not stored */
         int32_t numa_node;   /* -1: unknown; not stored, as the next */
         char *pci_switch;    /* that it hangs on: address of its upstream port; "": none, or unknown */
         char *division;      /* "none", "ours N", "fixed N" virtual functions */
@@ -176,7 +177,9 @@ struct Pgpu {
         char *standing_reason;  /* a sentence; NULL while it is good */
         Outsider *outsiders; /* as its host reports them; not stored */
         size_t n_outsiders;
-        uint32_t used;     /* sum of sizes of vgpus, holds and outsiders */
+        uint32_t used;     /* sum of sizes of vgpus, holds and outsiders, and of suspect */
+        uint32_t n_suspect; /* virtual functions that its host gives to no VM; not stored */
+        uint32_t suspect;   /* their share of the PGPU, in units */
         struct PgpuUse *uses;   /* private to policyd/pool and policyd/decide: what stands there by type */
         uint32_t n_uses;
         char *name;        /* "host/0000:84:00.0", kept by the pool */
@@ -489,6 +492,8 @@ int pool_set_pgpu_outsiders(Pool *pool, Pgpu *p, const Outsider *outsiders, size
 size_t pgpu_load(const Pgpu *p);
 /* reason: a sentence, ignored for a good one. A lost PGPU is not present; one that is lost no more is, unless it is held. */
 int pool_set_pgpu_health(Pool *pool, Pgpu *p, PgpuHealth health, const char *reason);
+/* As a share of what it is divided into, so its division is set before. */
+void pool_set_pgpu_suspects(Pool *pool, Pgpu *p, uint32_t n);
 
 /* How places stand. reason: a sentence, ignored for a good one. 0 or -ENOMEM. */
 int pool_set_host_standing(Pool *pool, Host *h, PlaceStanding standing, const char *reason);
@@ -499,6 +504,8 @@ PlaceStanding pgpu_standing(const Pgpu *p, const char **ret_reason);
 PgpuHealth pgpu_health(const Pgpu *p, const char **ret_reason);
 /* It is suspect, and its group has a PGPU that can be used and is not. */
 bool pgpu_is_left_out(const Pgpu *p);
+/* Each of its virtual functions is: it offers nothing. */
+bool pgpu_is_all_suspect(const Pgpu *p);
 
 /* Group, type */
 void pool_set_group_algorithm(Pool *pool, GpuGroup *g, GroupAlgorithm a);

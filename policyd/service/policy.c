@@ -285,6 +285,7 @@ static int carry_over(Policy *p, const Pool *old) {
                         return -ENOMEM;
                 pgpu->health = before->health;
                 pgpu->reported = before->reported;
+                pool_set_pgpu_suspects(p->batch.pool, pgpu, before->n_suspect);
                 pool_set_pgpu_present(p->batch.pool, pgpu, before->present);
         }
         r = carry_over_jobs(p, old);

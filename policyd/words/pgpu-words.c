@@ -5,6 +5,11 @@
 #include "policyd/words/decision-words.h"
 #include "policyd/pool/pool-internal.h"
 
+static void sentence_suspects(StrBuf *b, const Pgpu *p, bool has_users) {
+        if (p->suspect > 0)
+                strbuf_addf(b, "%s%u suspect virtual function%s", has_users ? ", and " : "", p->n_suspect, PLURAL(p->n_suspect));
+}
+
 void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
         const Pgpu *p = v->pgpu;
         const char *reason;
@@ -13,7 +18,10 @@ void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
         case 5:
                 sentence_pgpu(b, p);
                 strbuf_add(b, " is left out: ");
-                (void) pgpu_standing(p, &reason);
+                if (pgpu_is_all_suspect(p))
+                        reason = strempty(p->health_reason);
+                else
+                        (void) pgpu_standing(p, &reason);
                 sentence_clause(b, reason);
                 return;
         case 4:
@@ -23,7 +31,7 @@ void sentence_verdict(StrBuf *b, const PgpuVerdict *v, const VgpuType *t) {
                 else
                         strbuf_addf(b, " has only %u %% of it left: it has ",
                                 (unsigned) ((uint64_t) (v->size - v->used) * 100 / v->size));
-                (void) sentence_users(b, p, NULL);
+                sentence_suspects(b, p, sentence_users(b, p, NULL) > 0);
                 return;
         case 3:
                 sentence_pgpu(b, p);
@@ -123,11 +131,16 @@ void sentence_end_outsiders(StrBuf *b, const Pgpu *p) {
         strbuf_addf(b, ", on %s itself", p->host->name_label);
 }
 
+static bool suspects_are_all_in_the_way(const PgpuRemedy *fix) {
+        return pgpu_is_all_suspect(fix->pgpu) || (fix->pgpu->suspect > 0 && !fix->enable && !fix->stop && !fix->one_of &&
+                                                         !fix->release && !fix->end_outsiders);
+}
+
 static void sentence_fix(StrBuf *b, const PgpuRemedy *fix) {
         const Pgpu *p = fix->pgpu;
         bool only_use;
 
-        if (host_is_usable(p->host) && (!p->present || pgpu_is_left_out(p)))
+        if (host_is_usable(p->host) && (!p->present || pgpu_is_left_out(p) || suspects_are_all_in_the_way(fix)))
                 sentence_recover(b, p);
         if (fix->enable)
                 sentence_enable(b, fix->type, p);

@@ -10,6 +10,7 @@
 #define HAPPENS "xenvgpu-domain, what happens while it runs"
 #define ADOPTED "xenvgpu-domain, it was at"
 #define FUNCTIONS "xenvgpu-domain, the PGPU"
+#define SUSPECTS "xenvgpu-domain, a suspect function"
 #define FOUND "Orders, hostd finds at start"
 #define FACT "The host's facts, fact"
 #define CLAIM "The claim, call"
@@ -108,6 +109,9 @@ const CoverageRow coverage_rows[] = {
         BY(FUNCTIONS, "without functions, or divided in another way and no VM has a function", "scenario-sriov"),
         BY(FUNCTIONS, "divided in another way, and a VM has a function", "scenario-mxgpu"),
         BY(FUNCTIONS, "divided by somebody else: functions, and no note", "scenario-sriov"),
+        BY(SUSPECTS, "a rescan, a start of hostd, `pgpu-clear-health`", "scenario-sriov-health"),
+        BY(SUSPECTS, "`pgpu-clear-health`, and no VM has a function of the PGPU", "scenario-sriov-health"),
+        BY(SUSPECTS, "the PGPU is divided in another way, or the host booted", "scenario-sriov-health"),
 
         ROW(BOOKING, "none", "booking=none"),
         ROW(BOOKING, "reserved", "booking=reserved"),

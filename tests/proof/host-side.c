@@ -77,7 +77,7 @@ static void claim(const Message *m) {
 }
 
 static void call(const Message *m) {
-        static const char *const words[_CALL_KIND_MAX] = {"start", "stop", "types", "get", "release"};
+        static const char *const words[_CALL_KIND_MAX] = {"start", "stop", "types", "get", "clear", "release"};
         _cleanup_refusal_ Refusal refusal = {};
         Message *a = answer(m, MESSAGE_ANSWER);
         Hostd *h = m->machine->inside->hostd;
@@ -99,6 +99,9 @@ static void call(const Message *m) {
                 break;
         case CALL_GET:
                 r = uuid_from_string(m->text, &vm) < 0 ? -EINVAL : host_get_vm(h, &vm, &a->text, &refusal);
+                break;
+        case CALL_CLEAR:
+                r = host_clear_health(h, name, &m->pgpu, &refusal);
                 break;
         case CALL_RELEASE:
                 r = host_release(h, name, &refusal);

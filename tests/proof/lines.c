@@ -568,6 +568,10 @@ static int get_vm(HostLink *line, const char *uuid, LinkReply reply, void *userd
         return call(line, CALL_GET, uuid, NULL, NULL, reply, userdata);
 }
 
+static int clear_health(HostLink *line, const PciAddress *pgpu, LinkReply reply, void *userdata) {
+        return call(line, CALL_CLEAR, NULL, pgpu, NULL, reply, userdata);
+}
+
 static int release(HostLink *line, LinkReply reply, void *userdata) {
         return call(line, CALL_RELEASE, NULL, NULL, NULL, reply, userdata);
 }
@@ -598,6 +602,7 @@ const Links line_links = {
         .stop_vm = stop_vm,
         .set_enabled_types = set_types,
         .get_vm = get_vm,
+        .clear_health = clear_health,
         .release = release,
         .withdraw = withdraw,
 };

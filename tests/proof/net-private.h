@@ -38,6 +38,7 @@ typedef enum CallKind {
         CALL_STOP,
         CALL_TYPES,
         CALL_GET,
+        CALL_CLEAR,
         CALL_RELEASE,
         _CALL_KIND_MAX,
 } CallKind;

@@ -131,6 +131,15 @@ static void add_vanished(Hosts *hs, const Host *h, StrList *list) {
                                 strempty(pgpu->health_reason));
 }
 
+/* Virtual functions that the host gives to no VM. */
+static void add_suspects(Hosts *hs, const Host *h, StrList *list) {
+        for_each(const Pgpu, pgpu, &h->pgpus)
+                if (pgpu->health == PGPU_HEALTH_SUSPECT)
+                        strlist_addf(list, "PGPU %s is suspect. %s It has room for that much less until xenvgpu pgpu-clear-health "
+                                           "uuid=%s, or a rescan of the host, finds them well.",
+                                PCI_TEXT(&pgpu->pci), strempty(pgpu->health_reason), UUID_TEXT(&pgpu->object.id));
+}
+
 /* Where starts failed; logged once, when it comes. */
 
 static void log_standing(const Host *h, const StrList *list, size_t before) {
@@ -187,6 +196,7 @@ static void (*const host_sources[])(Hosts *hs, const Host *h, StrList *list) = {
         add_domains,
         add_surplus,
         add_vanished,
+        add_suspects,
         add_standings,
         add_other_types,
         add_reported,

@@ -243,22 +243,35 @@ static void log_holder(const Pgpu *pgpu, const char *by) {
                         pgpu->name, by);
 }
 
-/* Takes over the health that the host reports, which is only whether the card is lost; a suspicion of
- * policyd's is ended by policyd. */
-static int update_health(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
-        bool lost = pgpu_health_from_string(i->health) == PGPU_HEALTH_LOST,
-             was_lost = pgpu->health == PGPU_HEALTH_LOST;
-
-        pgpu->reported = true;
-        if (lost && (!was_lost || !streq(strempty(pgpu->health_reason), strempty(i->health_reason))))
-                log_pgpu(LOG_WARNING, MSG_PGPU_VANISHED, pgpu, "PGPU %s is lost: %s", pgpu->name,
-                        strempty(i->health_reason));
-        if (was_lost && !lost)
+static void log_health(const Pgpu *pgpu, PgpuHealth health, const char *reason) {
+        switch (health) {
+        case PGPU_HEALTH_LOST:
+                log_pgpu(LOG_WARNING, MSG_PGPU_VANISHED, pgpu, "PGPU %s is lost: %s", pgpu->name, reason);
+                break;
+        case PGPU_HEALTH_SUSPECT:
+                log_pgpu(LOG_WARNING, MSG_PGPU_SUSPECT, pgpu, "PGPU %s is suspect: %s", pgpu->name, reason);
+                break;
+        case PGPU_HEALTH_GOOD:
                 log_pgpu(LOG_NOTICE, NULL, pgpu, "PGPU %s is well again.", pgpu->name);
-        if (!lost && !was_lost)
-                return 0;
-        return pool_set_pgpu_health(
-                hs->batch->pool, pgpu, lost ? PGPU_HEALTH_LOST : PGPU_HEALTH_GOOD, i->health_reason);
+                break;
+        case _PGPU_HEALTH_MAX:
+        case _PGPU_HEALTH_INVALID:
+                break;
+        }
+}
+
+/* The health that the host reports. That starts failed there is policyd's own to say (pgpu_health()). */
+static int update_health(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
+        PgpuHealth health = pgpu_health_from_string(strempty(i->health));
+        const char *reason = strempty(i->health_reason);
+
+        if (health < 0)
+                health = PGPU_HEALTH_GOOD;
+        pgpu->reported = true;
+        if (pgpu->health != health || (health != PGPU_HEALTH_GOOD && !streq(strempty(pgpu->health_reason), reason)))
+                log_health(pgpu, health, reason);
+        pool_set_pgpu_suspects(hs->batch->pool, pgpu, health == PGPU_HEALTH_SUSPECT ? i->suspect_functions : 0);
+        return pool_set_pgpu_health(hs->batch->pool, pgpu, health, reason);
 }
 
 static int32_t node_of(const InventoryPgpu *i) {
@@ -384,6 +397,7 @@ static int miss_cards(Hosts *hs, Host *h, const CardMatch *match, const Inventor
                                 h->name_label);
                 (void) pool_set_pgpu_held_by(hs->batch->pool, pgpu, NULL); /* NULL takes no memory */
                 pgpu->reported = false;
+                pool_set_pgpu_suspects(hs->batch->pool, pgpu, 0);
                 r = pool_set_pgpu_health(
                         hs->batch->pool, pgpu, PGPU_HEALTH_LOST, "It is no longer reported by its host.");
                 pool_set_pgpu_present(hs->batch->pool, pgpu, false);

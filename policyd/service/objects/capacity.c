@@ -13,7 +13,7 @@
 static uint32_t instances_on(const Pgpu *p, const VgpuType *t) {
         uint32_t units = pgpu_type_units(p, t);
 
-        return units > 0 ? PGPU_SIZE / units : 0;
+        return units > 0 ? (PGPU_SIZE - p->suspect) / units : 0;
 }
 
 TypeCounts group_count_type(const GpuGroup *g, const VgpuType *t) {

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "common/daemon/log.h"
 #include "policyd/service/hosts/places.h"
 
 int pgpus_set_group(Policy *p, Pgpu *pgpu, GpuGroup *group_or_null, Refusal *refusal) {
@@ -177,7 +178,24 @@ int pgpus_change_enabled(Policy *p, Pgpu *pgpu, VgpuType *type, bool enable, Pol
         return pgpus_set_enabled(p, pgpu, types, n, done, userdata, refusal);
 }
 
+/* A look at virtual functions may take minutes, so nobody waits for it; the next inventory has what came of it. */
+static void health_cleared(HostLink *link, LinkOutcome outcome, ErrorCode code, const char *message, void *userdata) {
+        if (outcome != LINK_DONE)
+                log_warning("A host was asked to look at suspect virtual functions, and does not: %s", strempty(message));
+}
+
 int pgpus_clear_health(Policy *p, Pgpu *pgpu, Refusal *refusal) {
+        Peer *peer = pgpu->n_suspect > 0 ? peer_of(&p->hosts, pgpu->host) : NULL;
+        int r;
+
+        r = pgpu->n_suspect == 0 ? 0
+            : peer               ? p->hosts.links->clear_health(peer->link, &pgpu->pci, health_cleared, p)
+                                 : -ENOTCONN;
+        if (r == -ENOTCONN || r == -ENOBUFS)
+                return refusal_set(refusal, ERROR_HOST_OFFLINE,
+                        "Host '%s' cannot be asked to look at the suspect virtual functions now.", pgpu->host->name_label);
+        if (r < 0)
+                return r;
         places_clear_pgpu(&p->hosts, pgpu);
         batch_open(&p->batch);
         return 0;

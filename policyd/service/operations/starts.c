@@ -290,14 +290,14 @@ static int start_note_held(Operation *op, Vm *vm, Host *h, ErrorCode code) {
         for (size_t i = 0; i < vm->vgpus.n; i++) {
                 const Pgpu *pgpu = ((const Vgpu *) vm->vgpus.items[i])->scheduled_on;
 
-                known |= pgpu && (!isempty(pgpu->held_by) || pgpu->health == PGPU_HEALTH_LOST);
+                known |= pgpu && (!isempty(pgpu->held_by) || pgpu->health == PGPU_HEALTH_LOST || pgpu_is_all_suspect(pgpu));
         }
         for (size_t i = 0; i < vm->vgpus.n && !known && r >= 0; i++) {
                 Pgpu *pgpu = ((const Vgpu *) vm->vgpus.items[i])->scheduled_on;
 
                 if (pgpu && code == ERROR_PGPU_UNHEALTHY)
                         r = pool_set_pgpu_health(ops->batch->pool, pgpu, PGPU_HEALTH_LOST,
-                                "Its host says that it does not answer.");
+                                "Its host does not use it.");
                 else if (pgpu)
                         r = pool_set_pgpu_held_by(ops->batch->pool, pgpu, "another domain");
         }

@@ -413,6 +413,13 @@ static int get_vm(HostLink *link, const char *uuid, LinkReply reply, void *userd
         return call(TASK_GET, link, uuid, reply, userdata);
 }
 
+static int clear_health(HostLink *link, const PciAddress *pgpu, LinkReply reply, void *userdata) {
+        if (!link->claimed)
+                return -ENOTCONN;
+        link->host->n_cleared++;
+        return 0;
+}
+
 static int link_release(HostLink *link, LinkReply reply, void *userdata) {
         return call(TASK_RELEASE, link, NULL, reply, userdata);
 }
@@ -444,6 +451,7 @@ Links fake_links = {
         .stop_vm = stop_vm,
         .set_enabled_types = set_enabled_types,
         .get_vm = get_vm,
+        .clear_health = clear_health,
         .release = link_release,
         .withdraw = withdraw,
 };

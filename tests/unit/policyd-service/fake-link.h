@@ -76,6 +76,7 @@ typedef struct FakeHost {
         ErrorCode refuse;         /* refuses every order with this */
         size_t n_claims;          /* that it took */
         size_t n_starts, n_stops; /* orders that arrived */
+        size_t n_cleared;         /* calls of ClearHealth */
         bool last_force;
         char *last_order; /* text */
         HostLink *link;   /* of policyd, while there is one */
