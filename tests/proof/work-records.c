@@ -33,6 +33,8 @@ static void write_devices(Dice *d, StrBuf *b) {
                 strbuf_add(b, ",\"disks\":[{\"pdev_path\":\"/nowhere/disk\",\"vdev\":\"xvda\"}]");
         if (chance(d, 100))
                 strbuf_add(b, ",\"pcidevs\":[{\"domain\":0,\"bus\":3,\"dev\":0,\"func\":0}]");
+        else if (chance(d, 60)) /* a GPU of hosts that have so many, which is a VGPU then */
+                strbuf_addf(b, ",\"pcidevs\":[{\"domain\":0,\"bus\":%u,\"dev\":0,\"func\":0}]", 0x83 + (unsigned) chance_between(d, 0, 2));
         if (chance(d, 250))
                 strbuf_addf(b, ",\"on_reboot\":\"%s\"", chance(d, 500) ? "restart" : "destroy");
         if (chance(d, 250)) {
