@@ -19,6 +19,9 @@
         W(TYPE_GVT_G, "gvt_g") W(TYPE_MXGPU, "mxgpu") W(TYPE_SRIOV, "sriov")
 DEFINE_ENUM(VgpuImplementation, VGPU_IMPLEMENTATION, VGPU_IMPLEMENTATIONS);
 
+/* How a host's problem begins that says why NVIDIA's driver gives no VM several VGPUs. */
+#define NVIDIA_ONE_VGPU "no VM gets several VGPUs of a type that could be several"
+
 /* Why a type of NVIDIA's SR-IOV boards is listed and can run nowhere here. */
 #define NVIDIA_SRIOV_REASON                                                                                   \
         "its VMs would need a virtual function that NVIDIA's emulator owns and qemu is not told of, which libxl cannot do"

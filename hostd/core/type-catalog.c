@@ -107,7 +107,7 @@ static int add_xml_type(TypeBuild *b, const NvidiaXmlMatch *m) {
         t.max_y = x->max_y;
         t.self_compatible_in_vm = x->multi_vgpu_supported && b->catalog->multi_vgpu;
         if (x->multi_vgpu_supported && b->catalog->multi_vgpu_fault && !m->pgpu->sriov)
-                REPORT(b, b->catalog->xml_path, 0, "no VM gets several VGPUs of a type that could be several: %s",
+                REPORT(b, b->catalog->xml_path, 0, NVIDIA_ONE_VGPU ": %s",
                         b->catalog->multi_vgpu_fault);
         t.type_id = strdup(x->id);
         t.vclass = strdup(x->vclass);

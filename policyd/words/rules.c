@@ -88,15 +88,33 @@ static bool types_share_vm(const VgpuType *a, const VgpuType *b) {
                strv_contains(b->compatible_in_vm, a->identifier);
 }
 
+/* What a host that has the type says of its driver; NULL: nothing. */
+static const char *find_driver_fault(const VgpuType *type, const Host **ret) {
+        for_each(const Pgpu, p, &type->supported_on)
+                for (char **problem = p->host->problems; problem && *problem; problem++) {
+                        const char *fault = strstr(*problem, NVIDIA_ONE_VGPU);
+
+                        *ret = p->host;
+                        if (fault)
+                                return fault;
+                }
+        return NULL;
+}
+
 static int check_types_in_vm(const Vm *vm, const VgpuType *type, Refusal *ret) {
+        const char *fault;
+        const Host *host;
+
         for_each(const Vgpu, v, &vm->vgpus) {
                 if (types_share_vm(v->type, type))
                         continue;
 
+                fault = v->type == type ? find_driver_fault(type, &host) : NULL;
                 return refusal_set(ret, ERROR_VGPU_TYPE_NOT_COMPATIBLE,
-                        "%s cannot stand in one VM with the %s that VM '%s' has at device %u. Destroy that "
+                        "%s cannot stand in one VM with the %s that VM '%s' has at device %u%s%s%s%s. Destroy that "
                         "VGPU first, or give the new one to another VM.",
-                        type_label(type), type_label(v->type), vm->name_label, v->device);
+                        type_label(type), type_label(v->type), vm->name_label, v->device, fault ? "; host " : "",
+                        fault ? host->name_label : "", fault ? " says: " : "", strempty(fault));
         }
 
         return 0;

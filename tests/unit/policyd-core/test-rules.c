@@ -80,11 +80,20 @@ static void types_in_one_vm_must_admit_each_other(void **state) {
         _cleanup_world_ World *w = world_new();
         _cleanup_refusal_ Refusal refusal = {};
         Vm *vm = world_vm(w, "web", K100, END);
+        Pgpu *p;
 
         /* K1 and K2 types admit nothing: a second VGPU is always refused. */
         assert_int_equal(create(w, vm, K100, "", &refusal), -1);
         assert_refused(&refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE,
                 "GRID K100 cannot stand in one VM with the GRID K100", "'web'", NULL);
+
+        /* A host that knows why says so. */
+        p = world_pgpu(w, world_host(w, "alpha"), K1);
+        assert_int_equal(pool_set_host_problems(w->pool, p->host,
+                                 (const char *const[]){"x.xml: " NVIDIA_ONE_VGPU ": NVIDIA's host driver is 430.43", NULL}),
+                0);
+        assert_int_equal(create(w, vm, K100, "", &refusal), -1);
+        assert_refused(&refusal, ERROR_VGPU_TYPE_NOT_COMPATIBLE, "host alpha says: no VM gets several", "host driver is 430.43. Destroy", NULL);
 
         /* Both must list the other. */
         assert_int_equal(pool_set_type_compatible(w->pool, w->types[K100], NULL,
