@@ -223,6 +223,27 @@ static void step_place(History *h, Pgpu *p) {
                 pool_set_pgpu_place(h->w->pool, p, (int32_t) roll(&h->dice, 3) - 1, switches[roll(&h->dice, ARRAY_SIZE(switches))]), 0);
 }
 
+/* Its host's files, or its division, leave it other types than before; what runs there does so on. */
+static void step_files(History *h, Pgpu *p) {
+        bool k1 = streq(p->device_id, "0ff2");
+        VgpuType *types[_WORLD_TYPE_MAX];
+        size_t n = 0;
+
+        for (WorldType t = 0; t < END; t++) {
+                bool of_card = t == PASSTHROUGH || k1 == (t <= K140Q), used = false;
+
+                for (size_t i = 0; i < p->vgpus.n; i++)
+                        used |= ((const Vgpu *) p->vgpus.items[i])->type == h->w->types[t];
+                for (size_t i = 0; i < p->holds.n; i++)
+                        used |= ((const Reservation *) p->holds.items[i])->type == h->w->types[t];
+                if (of_card && (used || roll(&h->dice, 4) > 0))
+                        types[n++] = h->w->types[t];
+        }
+        assert_int_equal(pool_set_pgpu_supported(h->w->pool, p, types, n), 0);
+        assert_int_equal(pool_set_pgpu_enabled(h->w->pool, p, types, n), 0);
+        assert_int_equal(pool_set_pgpu_division(h->w->pool, p, roll(&h->dice, 2) ? "none" : "fixed 4"), 0);
+}
+
 static void step_hardware(History *h) {
         World *w = h->w;
         Host *host = pick(h, CLASS_HOST);
@@ -275,8 +296,10 @@ static void step_hardware(History *h) {
                         pool_set_host_enabled(w->pool, host, roll(&h->dice, 3) > 0);
                 break;
         case 9:
-                if (p)
+                if (p && roll(&h->dice, 2))
                         step_place(h, p);
+                else if (p)
+                        step_files(h, p);
                 break;
         default:
                 if (host)
