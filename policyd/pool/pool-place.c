@@ -177,6 +177,8 @@ int pool_set_vgpu_scheduled(Pool *pool, Vgpu *v, Pgpu *pgpu) {
 int pool_set_vgpu_function(Pool *pool, Vgpu *v, const char *function) {
         int r;
 
+        if (isempty(v->function) && isempty(function))
+                return 0;
         r = text_set(&v->function, function);
         if (r > 0)
                 object_note(pool, &v->object, VGPU_FUNCTION, /* store= */ true);

@@ -284,7 +284,7 @@ struct Vgpu {
         bool pinned;             /* only a PGPU at pinned_pci will do: 6.x platform form; or passthrough that the VM's config names */
         PciAddress pinned_pci;
         bool currently_attached;
-        char *function;          /* PCI address that it has on its host; "" while it is not resident */
+        char *function;          /* PCI address that it has on its host; NULL or "" while it is not resident */
         bool used_hold;          /* its slot was held by vm->reservation, which gets it back if the start fails; stored */
         Pgpu *scheduled_on, *resident_on;
 };

@@ -176,7 +176,7 @@
         R(x, JSON, decision, SET("decision"))                                                                         \
         P(x, PLATFORM, "Platform", "a{ss}", CHANGES, MAP, platform, ROW("platform"), "platform", MAP)                 \
         R(x, JSON, config, ROW("config"))                                                                             \
-        P(x, NAME_DESCRIPTION, "NameDescription", "s", CHANGES, LINES, name_description, OPT("name_description"),     \
+        P(x, NAME_DESCRIPTION, "NameDescription", "s", CHANGES, LINES, name_description, SET("name_description"),     \
                 "name-description", VALUE)                                                                            \
         P(x, OTHER_CONFIG, "OtherConfig", "a{ss}", CHANGES, MAP, other_config, SET("other_config"), "other-config",   \
                 MAP)                                                                                                  \
@@ -202,7 +202,7 @@
         P(x, RESIDENT_ON, "ResidentOn", "o", CHANGES, REF(PGPU), resident_on, SET("resident_on"), "resident-on", REF) \
         P(x, OTHER_CONFIG, "OtherConfig", "a{ss}", CHANGES, MAP, other_config, SET("other_config"), "other-config",   \
                 MAP)                                                                                                  \
-        P(x, FUNCTION, "Function", "s", CHANGES, TEXT, function, OPT("function"), "function", VALUE)                  \
+        P(x, FUNCTION, "Function", "s", CHANGES, TEXT, function, SET("function"), "function", VALUE)                  \
         R(x, BOOL, used_hold, OPT("used_hold"))
 
 #define RESERVATION_SCHEMA(P, R, x)                                                                         \

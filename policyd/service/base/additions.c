@@ -57,7 +57,9 @@ int object_set_texts(Batch *b, Object *o, const TextChange *changes, size_t n) {
         int r = 0;
 
         for (size_t i = 0; i < n && r >= 0; i++) {
-                r = changes[i].text_or_null ? text_set(changes[i].field, changes[i].text_or_null) : 0;
+                bool both_empty = isempty(*changes[i].field) && isempty(changes[i].text_or_null);
+
+                r = changes[i].text_or_null && !both_empty ? text_set(changes[i].field, changes[i].text_or_null) : 0;
                 if (r > 0)
                         pool_touch(b->pool, o, changes[i].property, /* store= */ true);
         }

@@ -295,7 +295,7 @@ int vms_export(Policy *p, Vm *vm, char **ret_json) {
                         .affinity = vm->affinity,
                         .platform = parse_object(vm->platform),
                         .config = parse_object(vm->config)},
-                .name_description = vm->name_description,
+                .name_description = (char *) strempty(vm->name_description),
                 .other_config = isempty(vm->other_config) ? NULL : parse_object(vm->other_config),
                 .tags = vm->tags,
                 .vgpus = vgpus,
