@@ -2,8 +2,89 @@
  * Verbs of VGPUs, PGPUs and GPU groups, and those that ask for advice, which change nothing
  */
 
+#include <stdio.h>
+
+#include "common/base/parse.h"
+#include "common/base/pci-address.h"
+#include "common/base/text.h"
+#include "common/io/file.h"
 #include "policyd/ctl/explain.h"
 #include "policyd/ctl/verbs.h"
+
+/*
+ * Lines for a host's list of SR-IOV types: read on the host that has the board, from the kernel, since the list is a file of that
+ * host. How a board is cut is the administrator's decision: each line stands for one way, and a PGPU is divided in one way at a
+ * time.
+ */
+
+#define FUNCTIONS_MAX 256 /* of one board, as hostd's list has it */
+
+typedef struct Ids {
+        char *vendor, *device; /* four hex digits */
+        uint32_t total;
+} Ids;
+
+static void ids_done(Ids *i) {
+        free(i->vendor);
+        free(i->device);
+}
+
+/* "0x8086" as "8086". */
+static char *read_id(const char *folder, const char *name) {
+        _cleanup_free_ char *path = path_join(folder, name), *line = NULL;
+
+        if (!path || file_read_line(path, &line) < 0)
+                return NULL;
+        return strdup(startswith(line, "0x") ?: line);
+}
+
+static int read_ids(const char *folder, Ids *ret) {
+        _cleanup_free_ char *path = path_join(folder, "sriov_totalvfs"), *line = NULL;
+
+        ret->vendor = read_id(folder, "vendor");
+        ret->device = read_id(folder, "device");
+        if (!path || !ret->vendor || !ret->device)
+                return -ENOENT;
+        return file_read_line(path, &line) < 0 ? 0 : parse_u32(line, &ret->total);
+}
+
+static void print_way(const Ids *ids, const char *name, uint32_t n) {
+        if (name)
+                printf("%s:%s name='%s 1/%u' vfs_per_pgpu=%u\n", ids->vendor, ids->device, name, n, n);
+        else
+                printf("%s:%s name='GPU %s 1/%u' vfs_per_pgpu=%u\n", ids->vendor, ids->device, ids->device, n, n);
+}
+
+static int sriov_propose(Ctl *ctl) {
+        const char *pgpu = ctl_arg(ctl, "pgpu"), *sysfs = ctl_arg(ctl, "sysfs"), *name = ctl_arg(ctl, "name");
+        const char *slash = strrchr(pgpu, '/');
+        _cleanup_free_ char *folder = NULL;
+        _cleanup_(ids_done) Ids ids = {};
+        PciAddress address;
+        int r;
+
+        /* HOST/ADDRESS too, as other verbs take it. */
+        if (pci_address_from_string(slash ? slash + 1 : pgpu, &address) < 0)
+                return ctl_usage("pgpu= takes the PCI address that the board has on this host, as 0000:03:00.0");
+        if (name && strchr(name, '\''))
+                return ctl_usage("a name in the list has no apostrophe");
+        if (asprintf(&folder, "%s/devices/%s", sysfs ?: "/sys/bus/pci", PCI_TEXT(&address)) < 0)
+                return ctl_say_error("INTERNAL_ERROR", "out of memory");
+        r = read_ids(folder, &ids);
+        if (r < 0)
+                return ctl_usage("this host has no PCI function %s; run this on the host that has the board", PCI_TEXT(&address));
+        if (ids.total == 0)
+                return ctl_usage("the kernel offers no virtual functions of %s: its driver, or the firmware's setup, has SR-IOV "
+                                 "switched off, or the board has none",
+                        PCI_TEXT(&address));
+        ids.total = MIN_OF(ids.total, (uint32_t) FUNCTIONS_MAX);
+        printf("# %s may have %u virtual functions. Keep the lines that you want in /etc/xenvgpu/sriov-types, and rescan.\n",
+                PCI_TEXT(&address), ids.total);
+        for (uint32_t n = 1; n < ids.total; n *= 2)
+                print_way(&ids, name, n);
+        print_way(&ids, name, ids.total);
+        return EXIT_DONE;
+}
 
 static const Verb verbs[] = {
         VERB_CALL("vgpu-create", NULL, "CreateVGPU", CREATED,
@@ -27,6 +108,9 @@ static const Verb verbs[] = {
                 "How many hosts may fail with every VM of the group starting elsewhere."),
         VERB_SHOW("host-failure-check", NULL, "CheckHostFailure", failure_print,
                 "Which running VMs could start elsewhere if a host failed.", ARG_OBJECT("uuid", "host")),
+        { .name = "sriov-propose", .run = sriov_propose, .needs_no_pool = true,
+          .summary = "Prints lines for /etc/xenvgpu/sriov-types of the host on which it runs, one for each way to cut a board.",
+          .args = { ARG_KEY("pgpu"), ARG_MAY("name"), ARG_MAY("sysfs") } },
 };
 
 const VerbTable verbs_of_gpus = VERB_TABLE(verbs);
