@@ -20,6 +20,9 @@ options:
   host_address:
     description: Where the host's bus is, unix:path=… or ssh:USER@HOST. Needed to add it; it is never changed.
     type: str
+  fingerprint:
+    description: Of the host's key, SHA256:…, as xenvgpu-accept-master prints it there; of hosts by ssh.
+    type: str
   enabled:
     description: Whether VMs may be started on it.
     type: bool
@@ -38,6 +41,7 @@ EXAMPLES = """
   xenvgpu.pool.host:
     name: beta
     host_address: ssh:xenvgpu@beta.example.org
+    fingerprint: SHA256:ihPyNRLCXyMXNGX3mlvpVSdmNvYSCh6h4GYfIyHN0DM
     state: online
 """
 
@@ -73,6 +77,8 @@ def work(task):
         task.fail(f"Host {host.NameLabel} has the address {host.Address}, which cannot be changed; remove it and add it again.")
     if not host:  # check mode: it would be made
         return None
+    if params["fingerprint"] is not None and params["fingerprint"] != host.Fingerprint:
+        task.change(host.SetFingerprint, params["fingerprint"])
     if params["enabled"] is not None and params["enabled"] != host.Enabled:
         task.change(host.Enable if params["enabled"] else host.Disable)
     if params["state"] == "online" and not task.dry:
@@ -85,6 +91,7 @@ def main():
         "name": {"type": "str", "required": True},
         "state": {"type": "str", "choices": ["present", "online", "absent"], "default": "present"},
         "host_address": {"type": "str"},
+        "fingerprint": {"type": "str"},
         "enabled": {"type": "bool"},
         "timeout": {"type": "int", "default": 60},
     }).run(work)
