@@ -57,6 +57,7 @@ static const struct {
         {"PGPU.AddEnabledVGPUType", ACCESS_CONFIGURE},
         {"PGPU.RemoveEnabledVGPUType", ACCESS_CONFIGURE},
         {"PGPU.SetEnabledVGPUTypes", ACCESS_CONFIGURE},
+        {"PGPU.Adopt", ACCESS_CONFIGURE},
         {"PGPU.ClearHealth", ACCESS_CONFIGURE},
         {"PGPU.GetRemainingCapacity", ACCESS_EVERYBODY},
         {"PGPU.SetOtherConfig", ACCESS_CONFIGURE},

@@ -85,6 +85,9 @@ static int method_set_enabled(sd_bus_message *m, void *userdata, sd_bus_error *e
         return r < 0 ? r : set_or_change(m, g, &set, NULL, false, error);
 }
 
+DEFINE_METHOD_READING(method_adopt, Pgpu, Object *pgpu, object_read(bus, m, CLASS_PGPU, &pgpu, error),
+        pgpus_adopt(p, o, (Pgpu *) pgpu, &refusal))
+
 DEFINE_METHOD(method_clear_health, Pgpu, pgpus_clear_health(p, o, &refusal))
 
 static int method_get_remaining_capacity(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -104,6 +107,7 @@ DEFINE_BUS_CLASS(pgpu, PGPU, METHOD_KINDS({"GetRemainingCapacity", METHOD_READS}
         METHOD("AddEnabledVGPUType", ("o", vgpu_type), NOTHING, method_add_enabled),
         METHOD("RemoveEnabledVGPUType", ("o", vgpu_type), NOTHING, method_remove_enabled),
         METHOD("SetEnabledVGPUTypes", ("ao", vgpu_types), NOTHING, method_set_enabled),
+        METHOD("Adopt", ("o", pgpu), NOTHING, method_adopt),
         METHOD("ClearHealth", NOTHING, NOTHING, method_clear_health),
         METHOD("GetRemainingCapacity", ("o", vgpu_type), ("t", capacity), method_get_remaining_capacity),
         METHODS_OF_MAP("OtherConfig"))

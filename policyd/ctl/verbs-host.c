@@ -102,6 +102,10 @@ static const Verb verbs[] = {
                 "Lets VMs be placed on a host again; what starts that failed say against it is forgotten."),
         VERB_CALL("pgpu-clear-health", "pgpu", "ClearHealth", NONE,
                 "Says that a PGPU was looked after: starts that failed there, or on its host, count no more."),
+        VERB_CALL("pgpu-adopt", "pgpu", "Adopt", NONE,
+                "Says that the card of a PGPU that vanished is the one which is listed as pgpu= now: the latter goes, and the former "
+                "stands there with its uuid, group and types.",
+                ARG_OBJECT("pgpu", "pgpu")),
         VERB_CALL("host-disable", "host", "Disable", NONE, "No more VMs are placed on a host; what runs there goes on."),
         VERB_CALL("host-reconnect", "host", "Reconnect", NONE,
                 "Dials a host that is not online now, not after the pause; host-list says what came of it."),

@@ -143,6 +143,7 @@ int hosts_declare_dead(
 
 /* PGPU: enabling asks hostd first; done() is called later, once, after the commit or with the refusal. */
 int pgpus_clear_health(Policy *p, Pgpu *pgpu, Refusal *refusal);
+int pgpus_adopt(Policy *p, Pgpu *absent, Pgpu *found, Refusal *refusal); /* the card that was found is that of the absent one */
 int pgpus_set_group(Policy *p, Pgpu *g, GpuGroup *group_or_null, Refusal *refusal);
 int pgpus_set_enabled(Policy *p, Pgpu *g, VgpuType *const *types, size_t n, PolicyCommitted done,
         void *userdata, Refusal *refusal);

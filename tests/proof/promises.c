@@ -79,6 +79,7 @@ static const Promise promises[] = {
         SAID(PGPU, "AddEnabledVGPUType"),
         SAID(PGPU, "RemoveEnabledVGPUType"),
         SAID(PGPU, "SetEnabledVGPUTypes"),
+        INSTEAD(PGPU, "Adopt", "disagree: the pool has each card that its host reports when all is quiet"),
         CALLED(PGPU, "ClearHealth", {"Health", FROM_YES, 0}),
         SAID(PGPU, "SetOtherConfig"),
         SAID(PGPU, "ChangeOtherConfig"),

@@ -118,6 +118,7 @@ PERFORM(declare_dead, Host,
 /* PGPU */
 
 PERFORM(set_group, Pgpu, return pgpus_set_group(p, o, SECOND_OF(GpuGroup), refusal);)
+PERFORM(adopt_pgpu, Pgpu, return pgpus_adopt(p, o, SECOND_OF(Pgpu), refusal);)
 PERFORM(clear_health, Pgpu, return pgpus_clear_health(p, o, refusal);)
 PERFORM(pgpu_capacity_of, Pgpu, (void) pgpu_capacity(o, SECOND_OF(VgpuType)); return 0;)
 
@@ -329,6 +330,16 @@ static void choose_outsider(Work *work, Arguments *a) {
         set_text(a, 0, "no such VM");
 }
 
+/* A PGPU whose card vanished, and another of its host. */
+static void choose_absent(Work *work, Arguments *a) {
+        for_each(const Pgpu, absent, &policy_pool(work->world->policy)->objects[CLASS_PGPU])
+                for_each(const Pgpu, found, &absent->host->pgpus)
+                        if (!absent->reported && found->reported && chance(&work->world->dice, 800)) {
+                                a->objects[0] = absent->object.id;
+                                a->objects[1] = found->object.id;
+                        }
+}
+
 /* One that is, as often as one that is not. */
 static void choose_row(Work *work, Arguments *a) {
         _cleanup_(strv_freep) char **rows = NULL;
@@ -405,6 +416,7 @@ const Method work_methods[] = {
         OF(PGPU, "AddEnabledVGPUType", 2, "pt", .perform = add_type),
         OF(PGPU, "RemoveEnabledVGPUType", 1, "pt", .perform = remove_type),
         OF(PGPU, "SetEnabledVGPUTypes", 1, "p", .perform = set_some_types, .choose = choose_number),
+        OF(PGPU, "Adopt", 2, "pp", .perform = adopt_pgpu, .choose = choose_absent),
         OF(PGPU, "ClearHealth", 2, "p", .perform = clear_health),
         OF(PGPU, "SetOtherConfig", 1, "pnd", .perform = set_other_config, .choose = choose_number),
         OF(PGPU, "ChangeOtherConfig", 1, "pnd", .perform = change_other_config, .choose = choose_number),

@@ -127,8 +127,12 @@ static void add_surplus(Hosts *hs, const Host *h, StrList *list) {
 static void add_vanished(Hosts *hs, const Host *h, StrList *list) {
         for_each(const Pgpu, pgpu, &h->pgpus)
                 if (pgpu->health == PGPU_HEALTH_LOST && !pgpu->reported)
-                        strlist_addf(list, "PGPU %s is lost. %s", PCI_TEXT(&pgpu->pci),
-                                strempty(pgpu->health_reason));
+                        strlist_addf(list,
+                                "PGPU %s is lost. %s If its card stands in another slot, `xenvgpu pgpu-adopt uuid=%s "
+                                "pgpu=UUID` says which PGPU it is now. If it is gone for good and in a group of your own, `xenvgpu "
+                                "pgpu-param-set uuid=%s gpu-group-uuid=` forgets it.",
+                                PCI_TEXT(&pgpu->pci), strempty(pgpu->health_reason), UUID_TEXT(&pgpu->object.id),
+                                UUID_TEXT(&pgpu->object.id));
 }
 
 /* Virtual functions that the host gives to no VM. */

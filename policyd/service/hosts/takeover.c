@@ -10,6 +10,7 @@
 
 #include "common/base/parse.h"
 #include "common/base/strbuf.h"
+#include "common/base/strlist.h"
 #include "common/base/text.h"
 #include "policyd/decide/known-cards.h"
 #include "policyd/words/rules.h"
@@ -325,11 +326,8 @@ static int move_card(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         char before[PCI_ADDRESS_TEXT_MAX];
 
         pci_address_to_string(&pgpu->pci, before);
-        log_pgpu(LOG_NOTICE, MSG_PGPU_MOVED, pgpu,
-                "PGPU %s of host %s stands at %s now: it was known by %s%s, and keeps its uuid, group and types.", before,
-                pgpu->host->name_label, PCI_TEXT(&i->pci_id),
-                streq_ptr(pgpu->serial_number, i->serial_number) && !isempty(i->serial_number) ? "its serial number "
-                                                                                               : "its model and the order of the slots",
+        log_pgpu(LOG_NOTICE, MSG_PGPU_MOVED, pgpu, "PGPU %s of host %s stands at %s now%s%s; it keeps its uuid, group and types.",
+                before, pgpu->host->name_label, PCI_TEXT(&i->pci_id), isempty(i->serial_number) ? "" : ", by its serial number ",
                 strempty(i->serial_number));
         return pool_set_pgpu_pci(hs->batch->pool, pgpu, &i->pci_id);
 }
@@ -376,6 +374,50 @@ static int update_card(Hosts *hs, Host *h, Pgpu **at, const InventoryPgpu *i) {
         return r < 0 || !moved ? r : keep_types(hs, pgpu, before, n_before);
 }
 
+static int identifiers_of(const PtrArray *types, char ***ret) {
+        _cleanup_strlist_ StrList list = {};
+
+        for_each(const VgpuType, t, types)
+                strlist_add(&list, t->identifier);
+        return strlist_take(&list, ret);
+}
+
+int takeover_adopt(Hosts *hs, Pgpu *absent, Pgpu *found) {
+        _cleanup_(strv_freep) char **supported = NULL, **enabled = NULL;
+        char node[16] = "";
+        int r;
+
+        r = identifiers_of(&found->supported, &supported);
+        r = r ?: identifiers_of(&found->enabled, &enabled);
+        if (r < 0)
+                return r;
+        if (found->numa_node >= 0)
+                text_format(node, sizeof(node), "%d", found->numa_node);
+        r = update_card(hs, absent->host, &absent,
+                &(InventoryPgpu){
+                        .pci_id = found->pci,
+                        .vendor_id = found->vendor_id,
+                        .device_id = found->device_id,
+                        .vendor_name = found->vendor_name,
+                        .device_name = found->device_name,
+                        .driver = found->driver,
+                        .is_system_display_device = found->is_system_display_device,
+                        .supported = supported,
+                        .enabled = enabled,
+                        .held_by = found->held_by,
+                        .division = streq(strempty(found->division), "none") ? NULL : found->division,
+                        .pci_switch = found->pci_switch,
+                        .numa_node = node,
+                        .serial_number = found->serial_number,
+                        .health = found->health == PGPU_HEALTH_LOST ? (char *) "lost" : NULL,
+                        .health_reason = found->health_reason,
+                });
+        if (r < 0)
+                return r;
+        object_remove(hs->batch, &found->object);
+        return 0;
+}
+
 /* PGPUs that are not in the report. */
 
 static bool is_reported(const Pgpu *pgpu, const CardMatch *match, const Inventory *inventory) {
@@ -405,6 +447,14 @@ static int miss_cards(Hosts *hs, Host *h, const CardMatch *match, const Inventor
         return r;
 }
 
+/* What somebody made of it would be lost if the card came back, here or in another slot. It is forgotten once that is taken back. */
+static bool is_set_up(const Hosts *hs, const Pgpu *pgpu) {
+        char gpu_type[32];
+
+        text_format(gpu_type, sizeof(gpu_type), "%s/%s", pgpu->vendor_id, pgpu->device_id);
+        return !isempty(pgpu->other_config) || (pgpu->group && pgpu->group != rule_group_for(hs->batch->pool, gpu_type));
+}
+
 void takeover_collect_absent(Hosts *hs, Host *h) {
         const Peer *peer = peer_of(hs, h);
         size_t n = h->pgpus.n;
@@ -425,6 +475,8 @@ void takeover_collect_absent(Hosts *hs, Host *h) {
                                 pgpu->holds.n, PLURAL(pgpu->holds.n));
                         continue;
                 }
+                if (is_set_up(hs, pgpu))
+                        continue;
                 object_remove(hs->batch, &pgpu->object);
         }
         if (h->pgpus.n < n)

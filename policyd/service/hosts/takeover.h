@@ -9,6 +9,8 @@
 
 int takeover_inventory(Hosts *hs, Host *h, Inventory *inventory);
 void takeover_mark_counted(Host *h, const Inventory *inventory); /* which VMs its free memory counts already */
+/* The card that is found is that of the absent PGPU, which takes its place; the other one goes. */
+int takeover_adopt(Hosts *hs, Pgpu *absent, Pgpu *found);
 void takeover_collect_absent(Hosts *hs, Host *h); /* PGPUs that vanished and have nothing booked any more */
 bool types_contain(VgpuType *const *types, size_t n, const VgpuType *t);
 int pgpu_update_enabled(Hosts *hs, Pgpu *pgpu, VgpuType *const *types, size_t n); /* as hostd says */

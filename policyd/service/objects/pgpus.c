@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "common/daemon/log.h"
+#include "policyd/service/hosts/outside.h"
 #include "policyd/service/hosts/places.h"
 
 int pgpus_set_group(Policy *p, Pgpu *pgpu, GpuGroup *group_or_null, Refusal *refusal) {
@@ -199,4 +200,38 @@ int pgpus_clear_health(Policy *p, Pgpu *pgpu, Refusal *refusal) {
         places_clear_pgpu(&p->hosts, pgpu);
         batch_open(&p->batch);
         return 0;
+}
+
+static bool is_of_model(const Pgpu *a, const Pgpu *b) {
+        return streq(a->vendor_id, b->vendor_id) && streq(a->device_id, b->device_id) &&
+               streq(strempty(a->subsystem_vendor_id), strempty(b->subsystem_vendor_id)) &&
+               streq(strempty(a->subsystem_device_id), strempty(b->subsystem_device_id));
+}
+
+static int check_adoption(const Pgpu *absent, const Pgpu *found, Refusal *refusal) {
+        if (absent == found || absent->reported)
+                return refuse(refusal, ERROR_INVALID_RECORD, "PGPU %s is there; one whose card vanished takes over another.",
+                        absent->name);
+        if (absent->host != found->host || !found->reported)
+                return refuse(refusal, ERROR_INVALID_RECORD, "PGPU %s is no card that host '%s' reports.", found->name,
+                        absent->host->name_label);
+        if (!is_of_model(absent, found))
+                return refuse(refusal, ERROR_INVALID_RECORD, "PGPU %s is of another model than %s was, so it is another card.",
+                        found->name, absent->name);
+        if (found->vgpus.n + found->holds.n + found->n_outsiders > 0)
+                return refuse(refusal, ERROR_PGPU_IN_USE_BY_VM, "PGPU %s is in use; shut down what is there first.", found->name);
+        return 0;
+}
+
+int pgpus_adopt(Policy *p, Pgpu *absent, Pgpu *found, Refusal *refusal) {
+        int r;
+
+        r = check_adoption(absent, found, refusal);
+        r = r ?: host_check_reachable(absent->host, "adopting a card", refusal);
+        if (r != 0)
+                return decided(r);
+        batch_open(&p->batch);
+        r = takeover_adopt(&p->hosts, absent, found);
+        r = r < 0 ? r : host_problems_update(&p->hosts, absent->host);
+        return decided(batch_poison(&p->batch, r));
 }

@@ -177,6 +177,7 @@ static void change_cards(World *w, const char *group, const char *type) {
         act(w, "PGPU.RemoveEnabledVGPUType", pgpu, NULL, "o", type);
         act(w, "PGPU.AddEnabledVGPUType", pgpu, NULL, "o", type);
         act(w, "PGPU.SetEnabledVGPUTypes", pgpu, NULL, "ao", 1, type);
+        act(w, "PGPU.Adopt", pgpu, "InvalidRecord", "o", pgpu);
         act(w, "PGPU.ClearHealth", pgpu, "of PGPU alpha/0000:84:00.0", NULL);
         act(w, "PGPU.SetGPUGroup", pgpu, NULL, "o", group);
 }

@@ -431,6 +431,9 @@ static const char *const exceptions[] = {
         "Manager.CreateGPUGroup LimitReached",
         "Manager.CreateVM LimitReached",
         "Manager.ImportVM LimitReached",
+        "PGPU.Adopt InvalidRecord",
+        "PGPU.Adopt PGPUInUseByVM",
+        "PGPU.Adopt HostOffline", /* no card of this pool vanished: scenario-known-again */
         "Manager.AdoptVM AmbiguousName",
         "Manager.AdoptVM AlreadyExists",
         "Manager.AdoptVM HostOffline",
