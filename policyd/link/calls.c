@@ -220,15 +220,24 @@ int link_clear_health(HostLink *link, const PciAddress *pgpu, LinkReply reply, v
         return r < 0 ? r : call_start(call, 0);
 }
 
-int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,
-        LinkReply reply, void *userdata) {
+int link_change_types(HostLink *link, const PciAddress *pgpu, LinkTypesChange change,
+        const char *const *identifiers, LinkReply reply, void *userdata) {
+        static const char *const methods[_LINK_TYPES_CHANGE_MAX] = {
+                [LINK_TYPES_SET] = "SetEnabledTypes",
+                [LINK_TYPES_ADD] = "AddEnabledType",
+                [LINK_TYPES_REMOVE] = "RemoveEnabledType",
+        };
         LinkCall *call;
         int r;
 
-        r = call_new_of_pgpu(link, pgpu, "SetEnabledTypes", reply, userdata, &call);
+        r = call_new_of_pgpu(link, pgpu, methods[change], reply, userdata, &call);
         if (r < 0)
                 return r;
-        return call_start(call, sd_bus_message_append_strv(call->message, (char **) identifiers));
+        if (change == LINK_TYPES_SET)
+                r = sd_bus_message_append_strv(call->message, (char **) identifiers);
+        else
+                r = sd_bus_message_append(call->message, "s", identifiers[0]);
+        return call_start(call, r);
 }
 
 int link_release(HostLink *link, LinkReply reply, void *userdata) {

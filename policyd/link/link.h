@@ -67,8 +67,9 @@ void link_reset(HostLink *link, const char *reason);
  * sent, reply is not called), -ENOBUFS past 1,024 waiting. */
 int link_start_vm(HostLink *link, const char *order, LinkReply reply, void *userdata);
 int link_stop_vm(HostLink *link, const char *order, LinkReply reply, void *userdata);
-int link_set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,
-        LinkReply reply, void *userdata);
+/* Identifiers end with NULL; exactly one of them is added or removed. */
+int link_change_types(HostLink *link, const PciAddress *pgpu, LinkTypesChange change,
+        const char *const *identifiers, LinkReply reply, void *userdata);
 /* The message of a call that is DONE is the VM's start order. */
 int link_get_vm(HostLink *link, const char *uuid, LinkReply reply, void *userdata);
 int link_clear_health(HostLink *link, const PciAddress *pgpu, LinkReply reply, void *userdata);

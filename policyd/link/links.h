@@ -63,6 +63,14 @@ typedef enum LinkOutcome {
 typedef void (*LinkReply)(
         HostLink *link, LinkOutcome outcome, ErrorCode code, const char *message, void *userdata);
 
+/* Of the enabled types of a PGPU: the whole list, or these alone and the host decides by what it has now. */
+typedef enum LinkTypesChange {
+        LINK_TYPES_SET,
+        LINK_TYPES_ADD,
+        LINK_TYPES_REMOVE,
+        _LINK_TYPES_CHANGE_MAX,
+} LinkTypesChange;
+
 typedef struct Links Links;
 
 /* Each function is explained at that of the same name in link.h. */
@@ -79,8 +87,8 @@ struct Links {
         void (*reset)(HostLink *link, const char *reason);
         int (*start_vm)(HostLink *link, const char *order, LinkReply reply, void *userdata);
         int (*stop_vm)(HostLink *link, const char *order, LinkReply reply, void *userdata);
-        int (*set_enabled_types)(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,
-                LinkReply reply, void *userdata);
+        int (*change_types)(HostLink *link, const PciAddress *pgpu, LinkTypesChange change,
+                const char *const *identifiers, LinkReply reply, void *userdata);
         int (*get_vm)(HostLink *link, const char *uuid, LinkReply reply, void *userdata);
         int (*clear_health)(HostLink *link, const PciAddress *pgpu, LinkReply reply, void *userdata);
         int (*release)(HostLink *link, LinkReply reply, void *userdata);

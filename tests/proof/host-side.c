@@ -77,7 +77,13 @@ static void claim(const Message *m) {
 }
 
 static void call(const Message *m) {
-        static const char *const words[_CALL_KIND_MAX] = {"start", "stop", "types", "get", "clear", "release"};
+        static const char *const words[_CALL_KIND_MAX] = {
+                "start", "stop", "types", "add-type", "remove-type", "get", "clear", "release"};
+        static const EnablementChange changes[_CALL_KIND_MAX] = {
+                [CALL_TYPES] = ENABLEMENT_SET,
+                [CALL_ADD_TYPE] = ENABLEMENT_ADD,
+                [CALL_REMOVE_TYPE] = ENABLEMENT_REMOVE,
+        };
         _cleanup_refusal_ Refusal refusal = {};
         Message *a = answer(m, MESSAGE_ANSWER);
         Hostd *h = m->machine->inside->hostd;
@@ -94,8 +100,10 @@ static void call(const Message *m) {
                 r = host_stop_vm(h, name, m->text, &refusal);
                 break;
         case CALL_TYPES:
+        case CALL_ADD_TYPE:
+        case CALL_REMOVE_TYPE:
                 r = host_change_types(
-                        h, name, &m->pgpu, ENABLEMENT_SET, (const char *const *) m->types, &refusal);
+                        h, name, &m->pgpu, changes[m->what], (const char *const *) m->types, &refusal);
                 break;
         case CALL_GET:
                 r = uuid_from_string(m->text, &vm) < 0 ? -EINVAL : host_get_vm(h, &vm, &a->text, &refusal);

@@ -559,9 +559,11 @@ static int stop_vm(HostLink *line, const char *order, LinkReply reply, void *use
         return call(line, CALL_STOP, order, NULL, NULL, reply, userdata);
 }
 
-static int set_types(HostLink *line, const PciAddress *pgpu, const char *const *identifiers, LinkReply reply,
-        void *userdata) {
-        return call(line, CALL_TYPES, NULL, pgpu, identifiers, reply, userdata);
+static int change_types(HostLink *line, const PciAddress *pgpu, LinkTypesChange change, const char *const *identifiers,
+        LinkReply reply, void *userdata) {
+        static const CallKind kinds[_LINK_TYPES_CHANGE_MAX] = {CALL_TYPES, CALL_ADD_TYPE, CALL_REMOVE_TYPE};
+
+        return call(line, kinds[change], NULL, pgpu, identifiers, reply, userdata);
 }
 
 static int get_vm(HostLink *line, const char *uuid, LinkReply reply, void *userdata) {
@@ -600,7 +602,7 @@ const Links line_links = {
         .reset = line_lose,
         .start_vm = start_vm,
         .stop_vm = stop_vm,
-        .set_enabled_types = set_types,
+        .change_types = change_types,
         .get_vm = get_vm,
         .clear_health = clear_health,
         .release = release,

@@ -37,6 +37,8 @@ typedef enum CallKind {
         CALL_START,
         CALL_STOP,
         CALL_TYPES,
+        CALL_ADD_TYPE,
+        CALL_REMOVE_TYPE,
         CALL_GET,
         CALL_CLEAR,
         CALL_RELEASE,

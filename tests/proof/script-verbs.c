@@ -84,7 +84,8 @@ static void play_until(Script *s, char *const *words, unsigned n) {
 }
 
 Message *script_message(Script *s, const char *what, const char *name) {
-        static const char *const words[_CALL_KIND_MAX] = {"start", "stop", "types", "release"};
+        static const char *const words[_CALL_KIND_MAX] = {
+                [CALL_START] = "start", [CALL_STOP] = "stop", [CALL_TYPES] = "types", [CALL_RELEASE] = "release"};
         const Machine *m = script_machine(s, name);
 
         for (Message *a = s->world->net.messages; a; a = a->next)

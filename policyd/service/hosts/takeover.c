@@ -315,7 +315,7 @@ static int keep_types(Hosts *hs, const Pgpu *pgpu, VgpuType *const *before, size
         r = r ?: call_new(peer, types_kept, hs, &pgpu->object.id, &token, &call);
         if (r < 0)
                 return r;
-        if (hs->links->set_enabled_types(peer->link, &pgpu->pci, identifiers, call_replied, call) < 0) {
+        if (hs->links->change_types(peer->link, &pgpu->pci, LINK_TYPES_SET, identifiers, call_replied, call) < 0) {
                 call_free(call);
                 log_pgpu(LOG_WARNING, NULL, pgpu, "The types of PGPU %s could not be taken along to its new slot.", pgpu->name);
         }

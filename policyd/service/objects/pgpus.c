@@ -118,7 +118,7 @@ static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, VgpuType *const *types,
                 call->types[i] = types[i]->object.id;
                 identifiers[i] = of_host ? host_type_identifier(of_host) : types[i]->identifier;
         }
-        r = p->hosts.links->set_enabled_types(peer->link, &pgpu->pci, identifiers, call_replied, call);
+        r = p->hosts.links->change_types(peer->link, &pgpu->pci, LINK_TYPES_SET, identifiers, call_replied, call);
         if (r < 0)
                 call_free(call);
         return r;

@@ -192,7 +192,7 @@ static void ask(Fuzz *f, uint8_t what) {
         int r;
 
         f->n_asked++;
-        switch (what % 5) {
+        switch (what % 6) {
         case 0:
                 r = link_start_vm(f->link, "{}", on_reply, f);
                 break;
@@ -200,13 +200,16 @@ static void ask(Fuzz *f, uint8_t what) {
                 r = link_stop_vm(f->link, "{}", on_reply, f);
                 break;
         case 2:
-                r = link_set_enabled_types(f->link, &(PciAddress){.bus = 0x83}, types, on_reply, f);
+                r = link_change_types(f->link, &(PciAddress){.bus = 0x83}, LINK_TYPES_SET, types, on_reply, f);
                 break;
         case 3:
                 r = link_get_vm(f->link, "7362f826-5c1d-4bac-8f48-dc6b19454cef", on_reply, f);
                 break;
-        default:
+        case 4:
                 r = link_release(f->link, on_reply, f);
+                break;
+        default:
+                r = link_change_types(f->link, &(PciAddress){.bus = 0x83}, LINK_TYPES_ADD, types, on_reply, f);
         }
         if (r < 0)
                 f->n_asked--;

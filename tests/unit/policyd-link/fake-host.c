@@ -94,14 +94,18 @@ static int method_order(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         return answer(h, m, h->orders);
 }
 
-static int method_set_types(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int method_types(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         FakeHost *h = userdata;
         const char *type;
 
-        h->types[0] = '\0';
-        assert_true(sd_bus_message_enter_container(m, 'a', "s") >= 0);
-        while (sd_bus_message_read(m, "s", &type) > 0)
-                strncat(h->types, type, sizeof(h->types) - strlen(h->types) - 1);
+        snprintf(h->types, sizeof(h->types), "%s", sd_bus_message_get_member(m));
+        if (streq(h->types, "SetEnabledTypes"))
+                assert_true(sd_bus_message_enter_container(m, 'a', "s") >= 0);
+        while (sd_bus_message_read(m, "s", &type) > 0) {
+                size_t n = strlen(h->types);
+
+                snprintf(h->types + n, sizeof(h->types) - n, " %s", type);
+        }
         return method_order(m, userdata, error);
 }
 
@@ -131,7 +135,9 @@ static const sd_bus_vtable manager_vtable[] = {
 
 static const sd_bus_vtable pgpu_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD("SetEnabledTypes", "as", NULL, method_set_types, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("SetEnabledTypes", "as", NULL, method_types, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("AddEnabledType", "s", NULL, method_types, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("RemoveEnabledType", "s", NULL, method_types, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };
 

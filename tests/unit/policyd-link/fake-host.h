@@ -32,7 +32,7 @@ typedef struct FakeHost {
         uint64_t epoch;
         unsigned n_claims, n_orders, n_waiting, n_waiting_max;
         sd_bus_message *waiting[128]; /* silent calls, oldest first */
-        char types[256];              /* of the last SetEnabledTypes */
+        char types[256];              /* the last method that changed them, and its arguments */
 } FakeHost;
 
 void fake_host_start(FakeHost *h, PrivateBus *where, sd_event *event);

@@ -51,10 +51,16 @@ static void test_an_order_is_acknowledged_or_refused(void **state) {
         assert_int_equal(link_start_vm(w->link, "{}", world_reply, w), 0);
         assert_int_equal(link_stop_vm(w->link, "{}", world_reply, w), 0);
         assert_int_equal(
-                link_set_enabled_types(w->link, &pci, (const char *const[]){"a", "b", NULL}, world_reply, w),
+                link_change_types(w->link, &pci, LINK_TYPES_SET, (const char *const[]){"a", "b", NULL}, world_reply, w),
                 0);
         RUN_UNTIL(w, w->done == 3);
-        assert_string_equal(w->host.types, "ab");
+        assert_string_equal(w->host.types, "SetEnabledTypes a b");
+        assert_int_equal(link_change_types(w->link, &pci, LINK_TYPES_ADD, (const char *const[]){"a", NULL}, world_reply, w), 0);
+        RUN_UNTIL(w, w->done == 4);
+        assert_string_equal(w->host.types, "AddEnabledType a");
+        assert_int_equal(link_change_types(w->link, &pci, LINK_TYPES_REMOVE, (const char *const[]){"a", NULL}, world_reply, w), 0);
+        RUN_UNTIL(w, w->done == 5);
+        assert_string_equal(w->host.types, "RemoveEnabledType a");
 
         w->host.orders = FAKE_REFUSE;
         w->host.refusal = "org.xenvgpu.Error.PGPUInsufficientCapacity";

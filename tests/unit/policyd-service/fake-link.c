@@ -404,8 +404,13 @@ static int stop_vm(HostLink *link, const char *order, LinkReply reply, void *use
         return call(TASK_STOP, link, order, reply, userdata);
 }
 
-static int set_enabled_types(HostLink *link, const PciAddress *pgpu, const char *const *identifiers,
-        LinkReply reply, void *userdata) {
+static int change_types(HostLink *link, const PciAddress *pgpu, LinkTypesChange change,
+        const char *const *identifiers, LinkReply reply, void *userdata) {
+        if (link->claimed) {
+                link->host->types_change = change;
+                for (link->host->n_types_named = 0; identifiers[link->host->n_types_named];)
+                        link->host->n_types_named++;
+        }
         return call(TASK_TYPES, link, NULL, reply, userdata);
 }
 
@@ -449,7 +454,7 @@ Links fake_links = {
         .reset = link_reset,
         .start_vm = start_vm,
         .stop_vm = stop_vm,
-        .set_enabled_types = set_enabled_types,
+        .change_types = change_types,
         .get_vm = get_vm,
         .clear_health = clear_health,
         .release = link_release,

@@ -78,6 +78,8 @@ typedef struct FakeHost {
         size_t n_starts, n_stops; /* orders that arrived */
         size_t n_cleared;         /* calls of ClearHealth */
         bool last_force;
+        LinkTypesChange types_change; /* as it was asked last */
+        size_t n_types_named;
         char *last_order; /* text */
         HostLink *link;   /* of policyd, while there is one */
 } FakeHost;
