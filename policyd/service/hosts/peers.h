@@ -74,8 +74,9 @@ struct Call {
         CallDone done;
         void *owner;
         Uuid object, token; /* what it is about: a VM and its order's token, or a PGPU */
-        Uuid *types;        /* SetEnabledTypes */
+        Uuid *types;        /* whose enabling changes */
         size_t n_types;
+        LinkTypesChange types_change;
         PolicyCommitted committed;
         void *userdata;
 };

@@ -53,11 +53,17 @@ static int check_types(
 
 /* hostd's answer */
 
+/* One more or less than the host said last: an inventory may have come since it was asked. */
 static int apply_types(Policy *p, Pgpu *pgpu, const Call *call) {
-        VgpuType *types[call->n_types + 1];
+        VgpuType *types[pgpu->enabled.n + call->n_types + 1];
+        VgpuType *one = pool_get(p->batch.pool, CLASS_VGPU_TYPE, &call->types[0]);
         size_t n = 0;
 
-        for (size_t i = 0; i < call->n_types; i++) {
+        if (call->types_change != LINK_TYPES_SET)
+                for_each(VgpuType, t, &pgpu->enabled)
+                        if (t != one)
+                                types[n++] = t;
+        for (size_t i = 0; call->types_change != LINK_TYPES_REMOVE && i < call->n_types; i++) {
                 VgpuType *t = pool_get(p->batch.pool, CLASS_VGPU_TYPE, &call->types[i]);
 
                 if (t)
@@ -91,9 +97,16 @@ static void types_set(
                 call->committed(ERROR_INTERNAL_ERROR, "Out of memory.", call->userdata);
 }
 
-static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, VgpuType *const *types, size_t n,
-        PolicyCommitted done, void *userdata) {
-        _cleanup_free_ const char **identifiers = calloc(n + 1, sizeof(*identifiers));
+typedef struct TypesRequest {
+        LinkTypesChange change;
+        VgpuType *const *types;
+        size_t n;
+        PolicyCommitted done;
+        void *userdata;
+} TypesRequest;
+
+static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, const TypesRequest *q) {
+        _cleanup_free_ const char **identifiers = calloc(q->n + 1, sizeof(*identifiers));
         Uuid token;
         Call *call;
         int r;
@@ -104,21 +117,22 @@ static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, VgpuType *const *types,
         r = r ?: call_new(peer, types_set, p, &pgpu->object.id, &token, &call);
         if (r < 0)
                 return r;
-        call->types = calloc(n + 1, sizeof(*call->types));
+        call->types = calloc(q->n + 1, sizeof(*call->types));
         if (!call->types) {
                 call_free(call);
                 return -ENOMEM;
         }
-        call->n_types = n;
-        call->committed = done;
-        call->userdata = userdata;
-        for (size_t i = 0; i < n; i++) {
-                const HostType *of_host = host_find_type(pgpu->host, types[i]);
+        call->n_types = q->n;
+        call->types_change = q->change;
+        call->committed = q->done;
+        call->userdata = q->userdata;
+        for (size_t i = 0; i < q->n; i++) {
+                const HostType *of_host = host_find_type(pgpu->host, q->types[i]);
 
-                call->types[i] = types[i]->object.id;
-                identifiers[i] = of_host ? host_type_identifier(of_host) : types[i]->identifier;
+                call->types[i] = q->types[i]->object.id;
+                identifiers[i] = of_host ? host_type_identifier(of_host) : q->types[i]->identifier;
         }
-        r = p->hosts.links->change_types(peer->link, &pgpu->pci, LINK_TYPES_SET, identifiers, call_replied, call);
+        r = p->hosts.links->change_types(peer->link, &pgpu->pci, q->change, identifiers, call_replied, call);
         if (r < 0)
                 call_free(call);
         return r;
@@ -133,15 +147,13 @@ static bool is_asking(const Peer *peer, const Pgpu *pgpu) {
         return false;
 }
 
-int pgpus_set_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n, PolicyCommitted done,
-        void *userdata, Refusal *refusal) {
-        VgpuType *gone[pgpu->enabled.n + 1];
+/* gone: the types that no new placement may take from now on. */
+static int ask_host(Policy *p, Pgpu *pgpu, const TypesRequest *q, VgpuType *const *gone, size_t n_gone,
+        Refusal *refusal) {
         Peer *peer = peer_of(&p->hosts, pgpu->host);
-        size_t n_gone;
         int r;
 
-        r = check_types(pgpu, types, n, gone, &n_gone, refusal);
-        r = r ?: host_check_reachable(pgpu->host, "changing the enabled types", refusal);
+        r = refused(host_check_reachable(pgpu->host, "changing the enabled types", refusal), refusal);
         if (r != 0)
                 return decided(r);
         if (peer && is_asking(peer, pgpu))
@@ -152,7 +164,7 @@ int pgpus_set_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n, P
         r = pool_set_pgpu_disabling(p->batch.pool, pgpu, gone, n_gone);
         if (r < 0)
                 return decided(r);
-        r = peer ? send_types(p, pgpu, peer, types, n, done, userdata) : -ENOTCONN;
+        r = peer ? send_types(p, pgpu, peer, q) : -ENOTCONN;
         if (r < 0)
                 (void) pool_set_pgpu_disabling(p->batch.pool, pgpu, NULL, 0);
         if (r == -ENOTCONN || r == -ENOBUFS)
@@ -161,22 +173,31 @@ int pgpus_set_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n, P
         return decided(r);
 }
 
-/* A host keeps nothing about a type that it does not support: it would come back enabled. */
+int pgpus_set_enabled(Policy *p, Pgpu *pgpu, VgpuType *const *types, size_t n, PolicyCommitted done,
+        void *userdata, Refusal *refusal) {
+        VgpuType *gone[pgpu->enabled.n + 1];
+        TypesRequest q = {LINK_TYPES_SET, types, n, done, userdata};
+        size_t n_gone;
+        int r;
+
+        r = check_types(pgpu, types, n, gone, &n_gone, refusal);
+        return r != 0 ? decided(r) : ask_host(p, pgpu, &q, gone, n_gone, refusal);
+}
+
+/*
+ * The host is told the change, and not the list that results: the list of the last inventory may be old by now,
+ * and would take the change of another one back.
+ * A host keeps nothing about a type that it does not support: it would come back enabled.
+ */
 int pgpus_change_enabled(Policy *p, Pgpu *pgpu, VgpuType *type, bool enable, PolicyCommitted done, void *userdata,
         Refusal *refusal) {
-        VgpuType *types[pgpu->enabled.n + 1];
-        size_t n = 0;
+        TypesRequest q = {enable ? LINK_TYPES_ADD : LINK_TYPES_REMOVE, &type, 1, done, userdata};
         int r;
 
         r = refused(rule_pgpu_enable_type(pgpu, type, refusal), refusal);
-        if (r != 0)
-                return decided(r);
-        for_each(VgpuType, t, &pgpu->enabled)
-                if (t != type)
-                        types[n++] = t;
-        if (enable)
-                types[n++] = type;
-        return pgpus_set_enabled(p, pgpu, types, n, done, userdata, refusal);
+        if (r == 0 && !enable)
+                r = refused(rule_pgpu_disable_type(pgpu, type, refusal), refusal);
+        return r != 0 ? decided(r) : ask_host(p, pgpu, &q, &type, enable ? 0 : 1, refusal);
 }
 
 /* A look at virtual functions may take minutes, so nobody waits for it; the next inventory has what came of it. */

@@ -561,6 +561,40 @@ static void enabling_types_is_the_hosts_word(void **state) {
         assert_int_equal(pgpu->disabling.n, 0);
 }
 
+/* What policyd knows of the host's types may be old: the host is told what changes, and nothing of the others. */
+static void one_type_changes_alone(void **state) {
+        static const char *const fewer[] = {"k100", "k140q", NULL};
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Pgpu *pgpu = world_host(w, "alpha")->pgpus.items[0];
+        VgpuType *k100 = world_type(w, "GRID K100");
+        _cleanup_refusal_ Refusal refusal = {};
+        ErrorCode code = _ERROR_MAX;
+
+        assert_int_equal(pgpu->enabled.n, 4);
+        assert_int_equal(pgpus_change_enabled(w->policy, pgpu, k100, false, done_types, &code, &refusal), 0);
+        assert_int_equal(refusal.code, ERROR_NONE);
+        assert_int_equal(pgpu->disabling.n, 1);
+        assert_int_equal(h->types_change, LINK_TYPES_REMOVE);
+        assert_int_equal(h->n_types_named, 1);
+        /* Its types become fewer before it answers. */
+        h->cards[0].types = fewer;
+        fake_inventory_changed(h);
+        world_run(w);
+        assert_int_equal(code, ERROR_NONE);
+        assert_int_equal(pgpu->enabled.n, 1);
+        assert_int_equal(pgpu->disabling.n, 0);
+
+        code = _ERROR_MAX;
+        assert_int_equal(pgpus_change_enabled(w->policy, pgpu, k100, true, done_types, &code, &refusal), 0);
+        assert_int_equal(h->types_change, LINK_TYPES_ADD);
+        assert_int_equal(h->n_types_named, 1);
+        assert_int_equal(pgpu->disabling.n, 0);
+        world_run(w);
+        assert_int_equal(code, ERROR_NONE);
+        assert_int_equal(pgpu->enabled.n, 2);
+}
+
 /* Told with each inventory, in a failed commit too, and over as soon as the host says so. */
 static void what_a_host_finds_wrong_stands_at_it(void **state) {
         static const char sentence[] = "/usr/share/nvidia/vgx/grid_k100.conf:3: no such key.";
@@ -612,6 +646,7 @@ int main(void) {
                 cmocka_unit_test(a_disabled_host_takes_no_vms),
                 cmocka_unit_test(a_host_gets_another_name),
                 cmocka_unit_test(enabling_types_is_the_hosts_word),
+                cmocka_unit_test(one_type_changes_alone),
                 cmocka_unit_test(what_a_host_finds_wrong_stands_at_it),
         };
 
