@@ -13,6 +13,7 @@
 #define GPUS_MAX 24
 #define PGPU_FULL 1048576
 #define JOB_KEPT 3600 /* seconds after its end */
+#define TOLD_WITHIN 1 /* seconds after a decision */
 
 typedef struct Gpu {
         char pgpu[16], type[16];
@@ -73,6 +74,7 @@ struct Audit {
         LIST(Vm) disputed; /* hosts on which something ran when an older copy of the database was put back, or that another master used */
         LIST(Vm) others;  /* that another pool started */
         Id spoilt; /* when a row was, last */
+        double jumped_at; /* policyd's clock, last */
         ClientsAudit *clients;
         MastersAudit *masters;
         StoredAudit *stored;
@@ -86,6 +88,7 @@ Audit *audit_new(FILE *file) {
         if (!a)
                 abort();
         a->file = file;
+        a->jumped_at = -TOLD_WITHIN;
         a->clients = clients_audit_new(say_broken, a);
         a->masters = masters_audit_new();
         a->stored = stored_audit_new(say_broken, a);
@@ -369,7 +372,10 @@ static uint64_t date_of(const char *line) {
         return strtoull(line_value(line, "date", date), NULL, 10);
 }
 
+/* That its hour is over was decided a moment before it is told, maybe by a clock that has jumped back since. */
 static void check_kept(Audit *a, const Job *j, double now, uint64_t date) {
+        if (now >= a->jumped_at && now - a->jumped_at < TOLD_WITHIN)
+                return;
         if (j->acked && !j->unsure && now - j->ended_at < JOB_KEPT - 1 && date + 1000000 < j->ended_date + JOB_KEPT * UINT64_C(1000000))
                 broken(a, "lost", "job %s was acknowledged, and went before its hour", j->id);
 }
@@ -566,6 +572,8 @@ void audit_line(const char *line, void *audit) {
                 broken(a, "expected", "%s", strstr(line, "line="));
         else if (streq(who, "model"))
                 on_model(a, line);
+        else if (streq(who, "fault") && streq(what, "clock") && streq(line_word(line, 3, id), "jumps"))
+                a->jumped_at = strtod(line, NULL);
         else if (streq(who, "check") && streq(what, "quiet"))
                 a->quiet = true;
         else if (streq(who, "check") && startswith(what, "found=") && !is_disputed(a, what, line))

@@ -109,6 +109,10 @@ static void jobs_end_and_are_kept(void **state) {
         EXPECT(0, JOB, "1.5 policyd ends", "1.6 policyd has-ended job=j date=1500000", LISTED, "9.0 model end");
         EXPECT(1, JOB, ENDED, "5.0 policyd gone job=j date=5000000", "9.0 model end");
         EXPECT(0, JOB, ENDED, "5.0 policyd gone job=j date=3700000000", "9.0 model end");
+        /* Its hour was over by a clock that jumped back before this was told. */
+        EXPECT(0, JOB, ENDED, "5.0 fault clock jumps", "5.1 policyd gone job=j date=1000000", "9.0 model end");
+        EXPECT(1, JOB, ENDED, "5.0 fault clock jumps", "7.0 policyd gone job=j date=1000000", "9.0 model end");
+        EXPECT(1, JOB, ENDED, "5.0 fault clock of a host jumps", "5.1 policyd gone job=j date=1000000", "9.0 model end");
         EXPECT(1, JOB, ENDED, "3.0 policyd job=j ended operation=start result=done code=none date=3000000", LISTED, "9.0 model end");
         EXPECT(1, JOB, "9.0 model job=j state=running", "9.0 model end");
 }
