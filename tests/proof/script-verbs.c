@@ -89,7 +89,7 @@ Message *script_message(Script *s, const char *what, const char *name) {
         const Machine *m = script_machine(s, name);
 
         for (Message *a = s->world->net.messages; a; a = a->next)
-                if (a->machine == m && ((a->kind == MESSAGE_CALL && streq(what, words[a->what])) ||
+                if (a->machine == m && ((a->kind == MESSAGE_CALL && streq_ptr(what, words[a->what])) ||
                                                (a->kind == MESSAGE_CLAIM && streq(what, "claim"))))
                         return a;
         return NULL;
