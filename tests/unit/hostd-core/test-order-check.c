@@ -129,6 +129,19 @@ static void nothing_starts_on_a_lost_gpu(void **state) {
         assert_int_equal(check_one(&view, k100_on(0x85, "0"), ""), ERROR_NONE);
 }
 
+static void nothing_starts_where_all_functions_are_suspect(void **state) {
+        HostView view = host_with(NULL, 0);
+
+        pgpus[2].n_functions = 4;
+        pgpus[2].n_suspect = 3;
+        assert_int_equal(check_one(&view, k100_on(0x85, "0"), ""), ERROR_NONE);
+        pgpus[2].n_suspect = 4;
+        assert_int_equal(check_one(&view, k100_on(0x85, "0"), "All 4 virtual functions of PGPU 0000:85:00.0 are suspect"),
+                ERROR_PGPU_UNHEALTHY);
+        assert_int_equal(check_one(&view, passthrough_of(0x85), "are suspect"), ERROR_PGPU_UNHEALTHY);
+        pgpus[2].n_functions = pgpus[2].n_suspect = 0;
+}
+
 /* libxl would take the function of domain 0. */
 static void what_xen_cannot_be_told_of_is_not_passed_through(void **state) {
         HostView view = host_with(NULL, 0);
@@ -464,6 +477,7 @@ static void host_and_vm_must_fit_beyond_gpus(void **state) {
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(nothing_starts_on_a_lost_gpu),
+                cmocka_unit_test(nothing_starts_where_all_functions_are_suspect),
                 cmocka_unit_test(what_xen_cannot_be_told_of_is_not_passed_through),
                 cmocka_unit_test(implementations_mean_types),
                 cmocka_unit_test(the_very_path_goes_before_the_name),

@@ -335,6 +335,32 @@ static void a_suspect_pgpu_is_left_out(void **state) {
         assert_ptr_equal(pair_start(&p, K100), p.a[2]);
 }
 
+/* Every number of suspect functions beside every number of VMs: what is left is what nobody has. */
+static void suspect_functions_take_their_share(void **state) {
+        for (uint32_t n_suspect = 0; n_suspect <= 8; n_suspect++) {
+                _cleanup_pair_ Pair p = pair_new();
+                PgpuVerdict v;
+
+                for (int i = 1; i < 4; i++)
+                        pool_set_pgpu_present(p.w->pool, p.a[i], false);
+                pool_set_host_enabled(p.w->pool, p.beta, false);
+                assert_int_equal(pool_set_pgpu_division(p.w->pool, p.a[0], "ours 8"), 0);
+                pool_set_pgpu_suspects(p.w->pool, p.a[0], n_suspect);
+                for (uint32_t n = 0; n < 8 - n_suspect; n++) {
+                        pgpu_verdict(p.a[0], p.w->types[K100], NULL, &v);
+                        assert_int_equal(v.capacity, 8 - n_suspect - n);
+                        assert_ptr_equal(pair_start(&p, K100), p.a[0]);
+                }
+                pgpu_verdict(p.a[0], p.w->types[K100], NULL, &v);
+                assert_int_equal(v.capacity, 0);
+                assert_int_equal(v.code, n_suspect == 8 ? ERROR_PGPU_UNHEALTHY : ERROR_PGPU_INSUFFICIENT_CAPACITY);
+                assert_int_equal(p.a[0]->used, PGPU_SIZE);
+                pool_set_pgpu_suspects(p.w->pool, p.a[0], 0);
+                pgpu_verdict(p.a[0], p.w->types[K100], NULL, &v);
+                assert_int_equal(v.capacity, n_suspect);
+        }
+}
+
 static void a_suspect_host_is_left_out(void **state) {
         _cleanup_pair_ Pair p = pair_new();
 
@@ -423,6 +449,7 @@ int main(void) {
                 cmocka_unit_test(several_vgpus_keep_away_from_it_together),
                 cmocka_unit_test(the_checker_asks_no_suspect),
                 cmocka_unit_test(a_suspect_pgpu_is_left_out),
+                cmocka_unit_test(suspect_functions_take_their_share),
                 cmocka_unit_test(a_suspect_host_is_left_out),
                 cmocka_unit_test(the_last_of_a_group_is_not_left_out),
                 cmocka_unit_test(a_reservation_is_made_elsewhere),
