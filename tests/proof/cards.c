@@ -48,13 +48,13 @@ static HostType make_type(const Machine *m, const CardType *t) {
         };
 }
 
-PciAddress cards_address(unsigned card) {
-        return (PciAddress){.bus = (uint8_t) (0x83 + card)};
+PciAddress cards_address(const Machine *m, unsigned card) {
+        return (PciAddress){.bus = (uint8_t) (0x83 + card), .dev = m->cards[card].moves};
 }
 
 bool cards_is_lost(const Machine *m, const PciAddress *address) {
         for (unsigned i = 0; i < m->n_pgpus; i++) {
-                PciAddress card = cards_address(i);
+                PciAddress card = cards_address(m, i);
 
                 if (pci_address_compare(&card, address) == 0)
                         return m->cards[i].is_lost;
@@ -72,7 +72,7 @@ static void make_other(Pgpu *p) {
 
 static Pgpu make_pgpu(const Machine *m, unsigned i) {
         Pgpu p = {
-                .address = cards_address(i),
+                .address = cards_address(m, i),
                 .vendor_id = PCI_VENDOR_NVIDIA,
                 .device_id = 0x0ff2,
                 .subsystem_vendor_id = PCI_VENDOR_NVIDIA,
@@ -108,6 +108,11 @@ int cards_scan(Hardware *ret, void *machine) {
         for (unsigned i = 0; i < m->n_pgpus; i++)
                 if (m->cards[i].is_gone || m->cards[i].is_lost || m->cards[i].is_other)
                         history_strike(&m->count_cards);
+        for (unsigned i = 0; i < m->n_pgpus; i++) {
+                if (m->cards[i].is_moved && !m->cards[i].is_gone)
+                        history_strike(&m->count_moves);
+                m->cards[i].is_moved = false;
+        }
         for (unsigned i = 0; i < m->n_pgpus; i++)
                 if (!m->cards[i].is_gone)
                         h.pgpus[h.n_pgpus++] = make_pgpu(m, i);

@@ -174,6 +174,23 @@ static bool power_off(Faults *f, Fault fault, unsigned i) {
         return true;
 }
 
+/* While the machine is off, which it is then. */
+static bool move_card(Faults *f, Fault fault, unsigned i) {
+        World *w = f->world;
+        Machine *m = &w->machines[i];
+        unsigned card = (unsigned) chance_between(&w->dice, 0, m->n_pgpus - 1);
+
+        if (m->is_on)
+                f->n[FAULT_POWER] += power_off(f, FAULT_POWER, i);
+        if (m->is_on || m->cards[card].moves >= 31)
+                return false;
+        m->cards[card].moves++;
+        m->cards[card].is_moved = true;
+        m->count_moves = &f->n[fault];
+        history_add(&w->history, "%s card=%u is=moved", m->name, card);
+        return false;
+}
+
 static bool freeze(Faults *f, Fault fault, unsigned i) {
         World *w = f->world;
         Machine *m = &w->machines[i];
@@ -313,6 +330,7 @@ static const Kind kinds[_FAULT_MAX] = {
         [FAULT_HOST_COMMIT] = {12, fail_host_commit},
         [FAULT_HOST_DEATH] = {12, die_in_host_commit},
         [FAULT_CARD] = {10, change_card},
+        [FAULT_MOVE] = {4, move_card},
         [FAULT_TYPES] = {6, change_types},
         [FAULT_SIZES] = {5, change_sizes},
         [FAULT_HOST_CLOCK] = {4, set_host_clock},

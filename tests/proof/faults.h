@@ -21,6 +21,7 @@
         W(FAULT_FULL, "link takes no message")         \
         W(FAULT_RESTORE, "policyd's database restored") W(FAULT_FOREIGN, "domain of other people")            \
         W(FAULT_SPOIL, "run record spoilt") W(FAULT_CARD, "card gone, lost or exchanged")                       \
+        W(FAULT_MOVE, "card moved to another slot")                                                           \
         W(FAULT_TYPES, "type file gone") W(FAULT_SIZES, "type file says another size") W(FAULT_HOST_CLOCK, "clock of a host jumps")                         \
         W(FAULT_OTHER, "another master, of another pool or of a backup")                                          \
         W(FAULT_OTHER_COPY, "another master, of a copy of the database that runs")                            \

@@ -213,6 +213,6 @@ extern const CardType card_types[CARD_TYPES];
 char *card_type_identifier(const CardType *t);
 const CardType *card_type_of_file(const char *config_file);
 uint32_t cards_instances(const Machine *m, const CardType *t);
-PciAddress cards_address(unsigned card);
+PciAddress cards_address(const Machine *m, unsigned card);
 bool cards_is_lost(const Machine *m, const PciAddress *address);
 int cards_scan(Hardware *ret, void *machine);

@@ -55,10 +55,12 @@ struct Machine {
                 bool is_gone;  /* from the bus */
                 bool is_lost;  /* reads all ones */
                 bool is_other; /* of another model, which has no types */
+                uint8_t moves; /* each to a slot where none was before */
+                bool is_moved; /* since hostd looked last */
         } cards[PGPUS_MAX];
         bool lacks_type[8];   /* type files that are gone */
         bool is_resized[8];   /* half as many of a type fit on a card as usually */
-        uint64_t *count_cards, *count_types, *count_sizes; /* once hostd looks and finds it so */
+        uint64_t *count_moves, *count_cards, *count_types, *count_sizes; /* once hostd looks and finds it so */
         uint64_t clock_ahead; /* µs, wraps around */
         unsigned boots;
         TroubleCount troubles;
