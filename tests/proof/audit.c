@@ -274,7 +274,7 @@ static bool ends_vm(const Call *c) {
 static void on_answer(Audit *a, const Call *c, const char *answer) {
         bool acked = streq(answer, "acked");
 
-        if (makes_vm(c) && acked)
+        if ((makes_vm(c) || streq(c->what, "Manager.AdoptVM")) && acked)
                 vm_of(a, c->vm)->known = KNOWN_THERE;
         if (ends_vm(c) && acked)
                 vm_of(a, c->vm)->known = KNOWN_GONE;

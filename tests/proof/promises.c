@@ -54,7 +54,7 @@ static const Promise promises[] = {
         MADE("CreateGPUGroup", {"NameLabel", FROM_TEXT, 0}, {"NameDescription", FROM_TEXT, 1}),
         MADE("CreateVM", {"NameLabel", FROM_TEXT, 1}, {"Config", FROM_RECORD, 0}, {"Owner", FROM_RECORD, 0}, {"Affinity", FROM_RECORD, 0}),
         MADE("ImportVM", {"NameLabel", FROM_TEXT, 1}, {"Config", FROM_RECORD, 0}, {"Owner", FROM_RECORD, 0}, {"Affinity", FROM_RECORD, 0}),
-        INSTEAD(MANAGER, "AdoptVM", "disagree: the pool has what the host runs when all is quiet"),
+        SAID(MANAGER, "AdoptVM"),
         MADE("CreateVGPU", {"VM", FROM_OBJECT, 0}, {"GPUGroup", FROM_OBJECT, 1}, {"Type", FROM_OBJECT, 2}, {"Device", FROM_TEXT, 0}),
         MADE("Reserve", {"NameLabel", FROM_TEXT, 0}, {"Owner", FROM_TEXT, 1}, {"GPUGroup", FROM_OBJECT, 0}, {"Type", FROM_OBJECT, 1},
                 {"Count", FROM_GIVEN, 0}),

@@ -40,6 +40,12 @@ static void what_was_made_is_there(void **state) {
 #define MADE "1.0 client call=1 Manager.CreateQuota quota=q sets=is of=q value=there sets=GPUGroup of=q value=g"
         EXPECT(0, MADE, ACKED, "9.0 model text of=q property=is value=there", END);
         EXPECT(1, MADE, ACKED, END);
+        /* A VM that was destroyed runs on a host, and is adopted. */
+#define KNOWN "9.0 model vm=a power=halted booking=none on=none", "9.0 model text of=a property=is value=there"
+#define DESTROYED "1.0 client call=1 VM.Destroy vm=a sets=is of=a value=gone", ACKED
+#define ADOPTS "2.0 client call=2 Manager.AdoptVM host=h vm=a sets=is of=a value=there"
+        EXPECT(0, DESTROYED, ADOPTS, "2.0 client call=2 acked", KNOWN, END, "9.0 model end");
+        EXPECT(2, DESTROYED, ADOPTS, "2.0 client call=2 refused code=HostOffline", KNOWN, END, "9.0 model end");
         EXPECT(1, MADE, ACKED, "2.0 policyd gone quota=q date=1", END);
         EXPECT(0, MADE, ACKED, "2.0 client call=2 Quota.Destroy quota=q sets=is of=q value=gone", "2.0 policyd gone quota=q date=1", END);
         EXPECT(1, MADE, ACKED, "2.0 client call=2 Quota.Destroy quota=q sets=is of=q value=gone", "2.0 client call=2 acked",

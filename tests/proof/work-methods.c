@@ -44,6 +44,10 @@ PERFORM_MAKING(create_vm, Object, Vm, vms_create(p, text, &made, refusal))
 PERFORM_MAKING(import_vm, Object, Vm, vms_import(p, text, &made, refusal))
 PERFORM(adopt_vm, Host,
         Uuid vm; void *later = call_later(c); int r = vms_adopt(p, o, text, call_answered, later, &vm, refusal);
+        if (r >= 0 && refusal->code == ERROR_NONE) {
+                strbuf_addf(&c->says, " vm=%s", UUID_TEXT(&vm));
+                promise_add(&c->says, "is", UUID_TEXT(&vm), "there");
+        }
         c->answers_itself = r >= 0 && refusal->code == ERROR_NONE;
         if (!c->answers_itself)
                 free(later);
