@@ -2,7 +2,9 @@
  * What every played host has: GRID K1 PGPUs from 0000:83:00.0 on, which may run K100, K140Q, eighteen others, or a VM alone
  */
 
+#include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/bench/player/player.h"
 
@@ -27,7 +29,10 @@ static int grid_make(HostType *t, const char *model, uint16_t vdev, uint16_t vsu
                 .instances = instances,
                 .size = host_type_size(instances),
                 .self_compatible_on_pgpu = true};
-        snprintf(file, sizeof(file), "/usr/share/nvidia/vgx/grid_%s.conf", type_id);
+        /* As NVIDIA names them: grid_k100.conf */
+        snprintf(file, sizeof(file), "/usr/share/nvidia/vgx/grid_%s.conf", model + strlen("GRID "));
+        for (char *c = file; *c; c++)
+                *c = (char) tolower((unsigned char) *c);
         t->identifier = host_type_identifier_nvidia(0x0ff2, NULL, vdev, vsubdev);
         r = r ?: copy(&t->vendor_name, "NVIDIA Corporation");
         r = r ?: copy(&t->model_name, model);
