@@ -62,8 +62,9 @@ int relocation_take(Relocation *r, Vm *vm) {
                 .power_state = vm->power_state,
                 .counted = vm->memory_counted};
         for (size_t i = 0; i < vm->vgpus.n; i++) {
-                const Vgpu *v = vm->vgpus.items[i];
+                Vgpu *v = vm->vgpus.items[i];
 
+                m->functions[i] = take_ptr(v->function);
                 m->pgpus[i] = v->resident_on;
                 m->scheduled_pgpus[i] = v->scheduled_on;
                 m->used_hold[i] = v->used_hold;
@@ -82,11 +83,17 @@ static int put_back(Pool *pool, const MovedVm *m) {
         error = pool_set_vm_resident(pool, vm, m->resident_on);
         if (error >= 0)
                 error = pool_set_vm_scheduled(pool, vm, m->scheduled_on);
-        for (size_t i = 0; i < vm->vgpus.n && error >= 0; i++) {
-                ((Vgpu *) vm->vgpus.items[i])->used_hold = m->used_hold[i];
-                error = pool_set_vgpu_resident(pool, vm->vgpus.items[i], m->pgpus[i]);
+        for (size_t i = 0; i < vm->vgpus.n; i++) {
+                Vgpu *v = vm->vgpus.items[i];
+
+                v->used_hold = m->used_hold[i];
                 if (error >= 0)
-                        error = pool_set_vgpu_scheduled(pool, vm->vgpus.items[i], m->scheduled_pgpus[i]);
+                        error = pool_set_vgpu_resident(pool, v, m->pgpus[i]);
+                if (error >= 0)
+                        error = pool_set_vgpu_scheduled(pool, v, m->scheduled_pgpus[i]);
+                /* Not that of its PGPU: it may be a virtual one. */
+                free(v->function);
+                v->function = m->functions[i];
         }
         pool_set_vm_power_state(pool, vm, m->power_state);
         vm->memory_counted = m->counted;

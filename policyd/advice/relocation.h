@@ -19,6 +19,7 @@ typedef struct MovedVm {
         Vm *vm;
         Host *resident_on, *scheduled_on;
         Pgpu *pgpus[DEMAND_VGPUS_MAX], *scheduled_pgpus[DEMAND_VGPUS_MAX];
+        char *functions[DEMAND_VGPUS_MAX];
         bool used_hold[DEMAND_VGPUS_MAX];
         PowerState power_state;
         bool counted;

@@ -95,6 +95,7 @@ static void a_plan_moves_the_fewest(void **state) {
                                 world_resident(p.w, p.b[i], K100);
                 }
         alone = world_resident(p.w, p.b[3], K100);
+        assert_int_equal(pool_set_vgpu_function(p.w->pool, alone, "0000:85:00.4"), 0);
         world_drain(p.w);
 
         assert_int_equal(plan_free_pgpu(p.w->pool, p.w->groups[K1], p.w->types[PASSTHROUGH], &plan), 0);
@@ -105,6 +106,7 @@ static void a_plan_moves_the_fewest(void **state) {
         assert_non_null(plan.moves.items[0].to);
         assert_true(plan.moves.items[0].pgpu && plan.moves.items[0].pgpu != p.b[3]);
         nothing_changed(p.w);
+        assert_string_equal(alone->function, "0000:85:00.4");
 }
 
 static void an_empty_pgpu_needs_no_plan(void **state) {
