@@ -14,6 +14,7 @@
 #include "policyd/service/base/limits.h"
 #include "policyd/service/operations/config-vgpus.h"
 #include "policyd/store/vm-needs.h"
+#include "policyd/words/rules.h"
 #include "protocol/vm-record.h"
 
 static const char *base_name(const char *path) {
@@ -132,14 +133,18 @@ static int check_platform(const Vm *vm, Refusal *refusal) {
         return r;
 }
 
+/* Its config may have given it a whole GPU already. */
 static int make_vgpu(Batch *b, Vm *vm, const Wish *w, Refusal *refusal) {
+        uint32_t device = 0;
         Vgpu *v;
         int r;
 
         r = check_limit(b, CLASS_VGPU, 1, refusal);
-        r = r
-                    ?: vgpu_add(b, vm, w->pgpu->group, w->type, /* device= */ 0, NULL,
-                               strempty(w->form.extra_args), &v);
+        if (r == 0)
+                r = rule_vgpu_create(b->pool, vm, w->pgpu->group, w->type, NULL, /* importing= */ true, &device, refusal);
+        if (r == 0 && refusal->code != ERROR_NONE)
+                return 1;
+        r = r ?: vgpu_add(b, vm, w->pgpu->group, w->type, device, NULL, strempty(w->form.extra_args), &v);
         if (r != 0)
                 return r;
         v->pinned = true;
