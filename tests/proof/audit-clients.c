@@ -47,6 +47,10 @@ typedef struct Health {
         Id pgpu, is;
 } Health;
 
+typedef struct MovedHost {
+        Id host;
+} MovedHost;
+
 struct ClientsAudit {
         void (*said)(void *userdata, const char *word, const char *sentence);
         void *userdata;
@@ -55,6 +59,7 @@ struct ClientsAudit {
         LIST(Asked) asked;
         LIST(Cleared) cleared;
         LIST(Health) health;
+        LIST(MovedHost) moved; /* hosts with a card that went to another slot */
 };
 
 ClientsAudit *clients_audit_new(void (*said)(void *userdata, const char *word, const char *sentence), void *userdata) {
@@ -76,6 +81,7 @@ ClientsAudit *clients_audit_free(ClientsAudit *a) {
         free(a->health.items);
         free(a->keys.items);
         free(a->asked.items);
+        free(a->moved.items);
         free(a);
         return NULL;
 }
@@ -482,6 +488,21 @@ static void on_host_restored(ClientsAudit *a, const char *host) {
                 }
 }
 
+/* policyd gives a card in another slot the types that it had: a policyd whose database is older does so again. */
+static void on_host(ClientsAudit *a, const char *host, const char *what, const char *line) {
+        Id is;
+        bool moved = false;
+
+        for (size_t i = 0; i < a->moved.n; i++)
+                moved |= streq(a->moved.items[i].host, host);
+        if (startswith(what, "card=") && streq(line_value(line, "is", is), "moved")) {
+                memcpy(ADD(&a->moved)->host, host, sizeof(Id));
+                on_host_restored(a, host);
+        }
+        if (streq(what, "restored") || (moved && streq(what, "takes") && streq(line_value(line, "order", is), "types")))
+                on_host_restored(a, host);
+}
+
 static void on_policyd(ClientsAudit *a, const char *what, const char *line) {
         if (streq(what, "gone"))
                 on_gone(a, line);
@@ -506,6 +527,6 @@ void clients_audit_line(ClientsAudit *a, const char *line) {
                 on_policyd(a, what, line);
         else if (streq(who, "model"))
                 on_model(a, line);
-        else if (streq(what, "restored"))
-                on_host_restored(a, who);
+        else
+                on_host(a, who, what, line);
 }

@@ -80,6 +80,10 @@ static void hosts_keep_what_is_enabled(void **state) {
         EXPECT(0, ENABLED, ACKED, OTHERS("h1/0000:83:00.0/0ff2"), "2.0 client call=2 acked", IS("yes"), END);
         EXPECT(1, ENABLED, ACKED, OTHERS("h1/0000:84:00.0/0ff2"), "2.0 client call=2 acked", IS("no"), END);
         EXPECT(1, TYPE, ACKED, "2.0 h11 restored", IS("yes"), END);
+        EXPECT(0, TYPE, ACKED, "2.0 h1 card=1 is=moved", IS("yes"), END);
+        EXPECT(1, TYPE, ACKED, "2.0 h1 card=1 is=gone", IS("yes"), END);
+        EXPECT(0, "0.5 h1 card=1 is=moved", TYPE, ACKED, "2.0 h1 takes order=types code=none by=policyd", IS("yes"), END);
+        EXPECT(1, TYPE, ACKED, "2.0 h1 takes order=types code=none by=policyd", IS("yes"), END);
         EXPECT(1, TYPE, ACKED, "2.0 policyd restored marked=1", IS("yes"), END);
 }
 
