@@ -16,7 +16,7 @@ static const char *const changes[] = {"AddHost", "CreateGPUGroup", "CreateVM", "
         "SetGPUGroup", "AddEnabledVGPUType", "RemoveEnabledVGPUType", "SetEnabledVGPUTypes", "Destroy",
         "SetAllocationAlgorithm", "SetNameLabel", "SetNameDescription", "Start", "StartOn", "Shutdown",
         "HardShutdown", "Reboot", "Ensure", "SetConfig", "SetAffinity", "SetOwner", "SetGroups", "SetVGPUsMax", "SetSizeMax",
-        "SetPlacement", "Cancel", "Adopt", "ClearHealth"};
+        "SetPlacement", "Cancel", "Adopt", "ClearHealth", "SetFingerprint"};
 
 /* An object of each class, by its interface. */
 typedef struct Shown {
