@@ -10,7 +10,10 @@
 
 #define NOTE "functions.json" /* {"taken":["0000:84:00.0"]} */
 #define NOTE_SIZE_MAX 16384
-#define TIMEOUT (60 * UINT64_C(1000000))
+#define TAKE_PATIENCE (60 * UINT64_C(1000000))
+/* A reset that fails takes 72 s in the kernel, and libxl asks for one each time that a function changes hands. Who stops it in between leaves
+ * a function that libxl neither gives nor takes any more. */
+#define GIVE_BACK_PATIENCE (300 * UINT64_C(1000000))
 
 typedef struct Note {
         char **taken;
@@ -36,7 +39,7 @@ int passthrough_take(
         if (r < 0 && r != -ENOENT)
                 return r;
         *ret = (HelperWork){
-                .timeout = TIMEOUT,
+                .timeout = TAKE_PATIENCE,
                 .late = "A PCI function could not be taken from its driver within 60 seconds: something in dom0 still "
                         "uses it.",
         };
@@ -68,8 +71,8 @@ int passthrough_give_back(const char *folder, HelperWork *ret) {
         if (r < 0)
                 return r;
         *ret = (HelperWork){
-                .timeout = TIMEOUT,
-                .late = "A PCI function could not be given back to dom0 within 60 seconds.",
+                .timeout = GIVE_BACK_PATIENCE,
+                .late = "A PCI function could not be given back to dom0 within 300 seconds.",
         };
         strlist_add(&ret->arguments, PASSTHROUGH_GIVE_BACK);
         strlist_add(&ret->arguments, folder);
