@@ -306,7 +306,7 @@ static void tell_story(uint64_t seed) {
         for (size_t i = 0; i < N_HOSTS; i++) {
                 s.hosts[i] = fake_host_add(names[i]);
                 for (unsigned k = 0; k < 1 + roll(&s.dice, 2); k++) {
-                        char pci[16];
+                        char pci[32];
 
                         snprintf(pci, sizeof(pci), "0000:%02u:00.0", k + 1);
                         fake_card_add(s.hosts[i], pci, "10de", "13f2", NULL);
