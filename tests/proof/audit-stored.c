@@ -9,6 +9,7 @@
 #include "tests/proof/audit-stored.h"
 
 #define SLACK 1.0      /* seconds: a date is that of the batch */
+#define TOLD_WITHIN 1  /* seconds after a decision */
 #define STAYS_MAX 700.0 /* seconds after which no clock that was set back explains it */
 
 typedef struct Reservation {
@@ -36,6 +37,7 @@ struct StoredAudit {
         LIST(Reservation) reservations;
         LIST(Use) uses;
         LIST(Host) hosts;
+        double jumped_at; /* policyd's clock, last */
 };
 
 StoredAudit *stored_audit_new(void (*said)(void *userdata, const char *word, const char *sentence), void *userdata) {
@@ -44,6 +46,7 @@ StoredAudit *stored_audit_new(void (*said)(void *userdata, const char *word, con
         if (!a)
                 abort();
         a->said = said;
+        a->jumped_at = -TOLD_WITHIN;
         a->userdata = userdata;
         return a;
 }
@@ -159,11 +162,13 @@ static void on_guest(StoredAudit *a, const char *line) {
         }
 }
 
-/* A clock that was set ahead ends it by its date; one that was set back ends it by its duration. */
-static bool is_over(const Reservation *r, const char *line) {
+/* A clock that was set ahead ends it by its date; one that was set back ends it by its duration. It was decided a moment before it is told, maybe
+ * by a clock that has jumped back since. */
+static bool is_over(const StoredAudit *a, const Reservation *r, const char *line) {
         double now = strtod(line, NULL), date = (double) number_of(line, "date");
 
-        return now - r->made >= r->lasts - SLACK || date >= (double) r->date + (r->lasts - SLACK) * 1e6;
+        return (now >= a->jumped_at && now - a->jumped_at < TOLD_WITHIN) || now - r->made >= r->lasts - SLACK ||
+                date >= (double) r->date + (r->lasts - SLACK) * 1e6;
 }
 
 static void on_gone(StoredAudit *a, const char *line) {
@@ -173,7 +178,7 @@ static void on_gone(StoredAudit *a, const char *line) {
         r = find_reservation(a, line_value(line, "reservation", id));
         if (!r)
                 return;
-        if (r->acked && !r->ended && r->spent < r->count && !is_over(r, line) && !strstr(line, " row=spoilt"))
+        if (r->acked && !r->ended && r->spent < r->count && !is_over(a, r, line) && !strstr(line, " row=spoilt"))
                 broken(a, "lost", "reservation %s of %u for %.0f s went before its time", r->id, r->count, r->lasts);
         *r = a->reservations.items[--a->reservations.n];
 }
@@ -225,6 +230,8 @@ void stored_audit_line(StoredAudit *a, const char *line) {
                 on_client(a, line);
         else if (streq(who, "policyd") && streq(what, "gone"))
                 on_gone(a, line);
+        else if (streq(who, "fault") && streq(what, "clock") && streq(line_word(line, 3, id), "jumps"))
+                a->jumped_at = strtod(line, NULL);
         else if (streq(who, "policyd") && streq(what, "restored"))
                 a->reservations.n = a->uses.n = 0;
         else if (streq(who, "model") && *line_value(line, "remaining", id))

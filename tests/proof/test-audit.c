@@ -102,6 +102,8 @@ static void reservations_last(void **state) {
         EXPECT(1, RESERVE, "20.0 policyd gone reservation=r date=20000000");
         EXPECT(0, RESERVE, "61.0 policyd gone reservation=r date=2000000");
         EXPECT(0, RESERVE, "20.0 policyd gone reservation=r date=61000000");
+        EXPECT(0, RESERVE, "19.9 fault clock jumps", "20.0 policyd gone reservation=r date=2000000");
+        EXPECT(1, RESERVE, "15.0 fault clock jumps", "20.0 policyd gone reservation=r date=2000000");
         EXPECT(0, RESERVE, USE, RUNS, "20.0 policyd gone reservation=r date=20000000");
         EXPECT(1, RESERVE, USE, "20.0 policyd gone reservation=r date=20000000");
         EXPECT(1, RESERVE, "20.0 model reservation=r remaining=1");

@@ -121,14 +121,17 @@ PERFORM(declare_dead, Host,
 
 /* PGPU */
 
-PERFORM(set_group, Pgpu, return pgpus_set_group(p, o, SECOND_OF(GpuGroup), refusal);)
-PERFORM(adopt_pgpu, Pgpu, return pgpus_adopt(p, o, SECOND_OF(Pgpu), refusal);)
-PERFORM(clear_health, Pgpu, return pgpus_clear_health(p, o, refusal);)
-PERFORM(pgpu_capacity_of, Pgpu, (void) pgpu_capacity(o, SECOND_OF(VgpuType)); return 0;)
-
 static const char *host_name_of(const Pgpu *g) {
         return strrchr(g->host->address, '/') + 1;
 }
+
+PERFORM(set_group, Pgpu, return pgpus_set_group(p, o, SECOND_OF(GpuGroup), refusal);)
+/* A person says that a card is another one: it gets the types that this one had. */
+PERFORM(
+        adopt_pgpu, Pgpu, history_add(&c->world->history, "%s card=adopted is=moved", host_name_of(o));
+        return pgpus_adopt(p, o, SECOND_OF(Pgpu), refusal);)
+PERFORM(clear_health, Pgpu, return pgpus_clear_health(p, o, refusal);)
+PERFORM(pgpu_capacity_of, Pgpu, (void) pgpu_capacity(o, SECOND_OF(VgpuType)); return 0;)
 
 static void say_type(Call *c, const VgpuType *t, bool enabled) {
         const Pgpu *g = (Pgpu *) c->objects[0];
