@@ -99,10 +99,20 @@ static int forget_over(Hostd *h, HostVm *vm) {
         return r;
 }
 
+/* The same of an order of an earlier boot, after which this boot has begun another one of the VM. */
+static bool is_followed(const HostVm *vm) {
+        _cleanup_(run_record_done) RunRecord record = {};
+        Programs *p = &vm->context->programs;
+
+        return p->ops->read_record(p, vm->folder, &record) >= 0 && !uuid_equal(&record.token, &vm->token);
+}
+
 static int take_up(Hostd *h, HostVm *vm) {
-        if (h->vm_context.programs.ops->is_over(&h->vm_context.programs, &vm->token))
+        bool earlier = !streq(vm->boot_id, h->facts.now.boot_id);
+
+        if (h->vm_context.programs.ops->is_over(&h->vm_context.programs, &vm->token) || (earlier && is_followed(vm)))
                 return forget_over(h, vm);
-        if (!streq(vm->boot_id, h->facts.now.boot_id))
+        if (earlier)
                 vm_end(vm, "host-reboot", ERROR_NONE, NULL);
         else if (runs_out_of_reach(h, vm))
                 return keep_out_of_reach(h, vm);
