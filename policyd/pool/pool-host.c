@@ -44,8 +44,21 @@ int pool_set_host_name_label(Pool *pool, Host *h, const char *name_label) {
         return MIN_OF(r, 0);
 }
 
+/* Of VGPUs that have the PGPU's own function: as a pool that is read anew has it. */
+static int move_functions(Pool *pool, Pgpu *p, const PciAddress *from) {
+        int r = 0;
+
+        for_each_while(r >= 0, Vgpu, v, &p->vgpus)
+                if (v->resident_on == p && streq(strempty(v->function), PCI_TEXT(from)))
+                        r = pool_set_vgpu_function(pool, v, PCI_TEXT(&p->pci));
+        return r;
+}
+
 /* A host has its PGPUs in the order of their addresses, and so has a group; both have room, since it was there before. */
 int pool_set_pgpu_pci(Pool *pool, Pgpu *p, const PciAddress *pci) {
+        PciAddress from = p->pci;
+        int r;
+
         ptr_array_remove(&p->host->pgpus, p);
         if (p->group)
                 ptr_array_remove(&p->group->pgpus, p);
@@ -58,7 +71,8 @@ int pool_set_pgpu_pci(Pool *pool, Pgpu *p, const PciAddress *pci) {
         }
         pool->notes->all = true;
         object_note(pool, &p->object, PGPU_PCI_ID, /* store= */ true);
-        return pgpu_update_name(p);
+        r = move_functions(pool, p, &from);
+        return r < 0 ? r : pgpu_update_name(p);
 }
 
 void pool_set_host_enabled(Pool *pool, Host *h, bool enabled) {

@@ -429,8 +429,29 @@ static void the_checker_finds_what_is_broken(void **state) {
         free(w);
 }
 
+/* As it is when the pool is read anew. */
+static void a_vgpu_has_the_function_of_a_card_that_moved(void **state) {
+        World *w = world_new();
+        Host *h = world_host(w, "alpha");
+        Pgpu *p = world_pgpu(w, h, K1);
+        Vgpu *v = world_resident(w, p, K100);
+        PciAddress to = p->pci;
+
+        to.bus++;
+        assert_string_equal(v->function, PCI_TEXT(&p->pci));
+        assert_true(pool_set_pgpu_pci(w->pool, p, &to) >= 0);
+        assert_string_equal(v->function, PCI_TEXT(&to));
+        /* One that has a virtual function keeps it. */
+        assert_int_equal(pool_set_vgpu_function(w->pool, v, "0000:83:00.2"), 0);
+        to.bus++;
+        assert_true(pool_set_pgpu_pci(w->pool, p, &to) >= 0);
+        assert_string_equal(v->function, "0000:83:00.2");
+        world_free(w);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_vgpu_has_the_function_of_a_card_that_moved),
                 cmocka_unit_test(objects_are_found_by_uuid_and_name),
                 cmocka_unit_test(an_id_is_taken_once),
                 cmocka_unit_test(loading_announces_nothing_and_keeps_the_order_of_keys),
