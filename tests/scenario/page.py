@@ -70,14 +70,19 @@ def row(name):
                 if each.find_element(By.CSS_SELECTOR, "td").text == name)
 
 
-def press(name, action):
-    for _ in range(50):  # its row may be drawn anew meanwhile
+def press_in(part, words, what):
+    """The button with these words in what part() finds: it may be drawn anew meanwhile, whenever the pool changes."""
+    for _ in range(50):
         try:
-            next(each for each in row(name).find_elements(By.TAG_NAME, "button") if each.text == action).click()
+            next(each for each in part().find_elements(By.TAG_NAME, "button") if each.text == words).click()
             return
         except (StaleElementReferenceException, StopIteration):
             time.sleep(0.1)
-    check(False, f"{name} has the action {action}")
+    check(False, what)
+
+
+def press(name, action):
+    press_in(lambda: row(name), action, f"{name} has the action {action}")
 
 
 def dialog():
@@ -156,11 +161,11 @@ def refusals():
 
 
 def advice():
-    card = next(each for each in page.find_elements(By.CSS_SELECTOR, ".host") if each.text.startswith("beta"))
-    next(each for each in card.find_elements(By.TAG_NAME, "button") if "If it failed" in each.text).click()
+    press_in(lambda: next(each for each in page.find_elements(By.CSS_SELECTOR, ".host") if each.text.startswith("beta")),
+             "If it failed…", "a host has a button for its failure")
     within(10, "what a host's failure would cost", lambda: "whole-2" in dialog().text and "nowhere" in dialog().text)
     dialog_button("Close").click()
-    next(each for each in page.find_elements(By.CSS_SELECTOR, "#capacity button") if each.text == "Plan…").click()
+    press_in(lambda: page.find_element(By.ID, "capacity"), "Plan…", "a type has a button for a plan")
     within(10, "the plan for a PGPU", lambda: "PGPU" in dialog().text and len(dialog().text) > 60)
     dialog_button("Close").click()
     run("xenvgpu-lab", "fault", LAB, "alpha", "emulator=slow=4000")
