@@ -8,7 +8,8 @@
  * told it to end. What else was taken from the host (PCI functions) is given back, and a virtual function is reset and
  * looked at, unless the guest reboots. Only then nothing of the VM is left. A step that fails is tried again without
  * limit: as long as the domain may be there, the VM has not halted. The reset alone is not: a function that fails it is
- * suspect, and keeps no VM from its end; where that cannot be noted it is tried again a few times.
+ * suspect, and keeps no VM from its end; where that cannot be noted it is tried again a few times, and then left to hostd
+ * (remove_folder in hostd/vm/programs.h).
  */
 
 #include "hostd/domain/domain-state.h"

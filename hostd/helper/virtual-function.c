@@ -19,7 +19,6 @@
 #include "hostd/run/division.h"
 #include "hostd/run/json-file.h"
 #include "hostd/run/pci-function.h"
-#include "hostd/run/run-record.h"
 
 /* Also for the helpers that wait before us, each of which ends within its own time. */
 #define PATIENCE (600 * UINT64_C(1000000))
@@ -66,17 +65,12 @@ static int find_note(const Board *b, const char *folder, FunctionNote *ret) {
         return pci_address_compare(&ret->physical, &b->wish->physical) == 0;
 }
 
-static bool is_over(const char *folder) {
-        _cleanup_(run_record_done) RunRecord record = {};
-
-        return run_record_read(folder, &record) >= 0 && record.state == VM_STATE_HALTED;
-}
-
+/* Also of a VM that is over: its note goes when the reset is proved, or the function suspect. */
 static int add_taken(Board *b, const char *folder, const Uuid *vm) {
         FunctionNote note;
         int r;
 
-        if (streq(folder, b->wish->folder) || is_over(folder))
+        if (streq(folder, b->wish->folder))
                 return 0;
         r = find_note(b, folder, &note);
         if (r <= 0)
@@ -244,7 +238,7 @@ static int free_function(const char *folder, const char *sysfs) {
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         if (!pci_function_is_there(sysfs, &note.virtual))
-                return 0;
+                return function_note_forget(folder);
         /* Before, since the kernel may keep us for ever. */
         r = division_suspect(runtime, &note.virtual, "Its reset did not end.");
         if (r < 0)

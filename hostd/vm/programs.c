@@ -26,6 +26,34 @@
 #define OVER "orders-over"
 #define OVER_MAX 8192 /* tokens; then the older half goes */
 
+/* Virtual functions. A note of one in the folder of a VM that is over says that its reset was not proved. */
+
+static int suspect_function(Programs *p, const char *folder, const char *recorded, const char *why) {
+        _cleanup_free_ char *path = strdup(p->folder), *before = NULL;
+        const char *runtime;
+        FunctionNote note;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        runtime = dirname(path);
+        r = function_note_read(folder, &note);
+        if (r == -ENOENT || (r < 0 && (!recorded || pci_address_from_string(recorded, &note.virtual) < 0)))
+                return 0;
+        /* The helper may have noted more. */
+        r = division_read_suspicion(runtime, &note.virtual, &before);
+        r = r == -ENOENT ? division_suspect(runtime, &note.virtual, why) : 0;
+        return r < 0 ? r : function_note_forget(folder);
+}
+
+/* Before the note goes with its folder. */
+static int suspect_unproved(Programs *p, const char *folder) {
+        _cleanup_(run_record_done) RunRecord record = {};
+
+        (void) run_record_read(folder, &record);
+        return suspect_function(p, folder, record.function, "Its reset after its last VM was not proved.");
+}
+
 /* Run folders. */
 
 static bool has_folder(Programs *p, const char *folder) {
@@ -36,7 +64,9 @@ static int make_folder(Programs *p, const char *folder, bool empty, const char *
         int r;
 
         /* What an earlier VM of this uuid left, if it could not be removed then. */
-        r = empty ? remove_tree(folder) : 0;
+        r = empty ? suspect_unproved(p, folder) : 0;
+        if (r >= 0 && empty)
+                r = remove_tree(folder);
         if (r < 0)
                 return r;
         if (mkdir(folder, 0700) < 0 && errno != EEXIST)
@@ -87,7 +117,9 @@ static int remove_folder(Programs *p, const char *folder, const Uuid *token) {
         r = note_over(p, token);
         if (r < 0)
                 (void) log_errno(r, "Cannot note in %s that an order is over, ignoring", p->over);
-        r = 0;
+        r = suspect_unproved(p, folder);
+        if (r < 0)
+                return r;
         if (rename(folder, gone) < 0)
                 return errno == ENOENT ? 0 : -errno;
         for (int i = 0; i < REMOVE_TRIES && (i == 0 || r == -ENOTEMPTY); i++)
@@ -126,19 +158,6 @@ static int read_record(Programs *p, const char *folder, RunRecord *ret) {
 
 static int write_record(Programs *p, const char *folder, const RunRecord *record) {
         return run_record_write(folder, record);
-}
-
-static int suspect_function(Programs *p, const char *folder, const char *recorded, const char *why) {
-        _cleanup_free_ char *runtime = strdup(p->folder);
-        FunctionNote note;
-        int r;
-
-        if (!runtime)
-                return -ENOMEM;
-        r = function_note_read(folder, &note);
-        if (r == -ENOENT || (r < 0 && (!recorded || pci_address_from_string(recorded, &note.virtual) < 0)))
-                return 0;
-        return division_suspect(dirname(runtime), &note.virtual, why);
 }
 
 static int read_order(Programs *p, const char *folder, char **ret) {

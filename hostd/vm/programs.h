@@ -22,7 +22,9 @@ typedef struct ProgramsOps {
         /* Run folders. Made empty when the VM is begun, else as it is. */
         bool (*has_folder)(Programs *p, const char *folder);
         int (*make_folder)(Programs *p, const char *folder, bool empty, const char *order);
-        /* Notes before that the order with this token is over, until the host is booted anew; its folder may never have been made. */
+        /* Notes before that the order with this token is over, until the host is booted anew; its folder may never have been made.
+         * If a virtual function stands in it whose reset was not proved, that is suspect from now on; where it cannot be noted, the
+         * folder stays, and so the function is lent to nobody. */
         int (*remove_folder)(Programs *p, const char *folder, const Uuid *token);
         bool (*is_over)(Programs *p, const Uuid *token);
         int (*each_folder)(Programs *p, ProgramFolderVisitor visitor, void *userdata);
