@@ -2,7 +2,6 @@
  * A second look at virtual functions that are suspect
  */
 
-#include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "hostd/run/division.h"
 #include "hostd/service/host-internal.h"
@@ -57,10 +56,8 @@ static int start(Hostd *h, SecondLook *l, bool undivide) {
         const char *const argv[] = {s->domain_program, DIVISION_LOOK_VERB, h->parts->runtime_dir, s->sysfs_path, PCI_TEXT(&l->pgpu),
                 undivide && !streq_ptr(s->sriov_division, "fixed") ? "1" : "0", NULL};
         Units *units = &h->vm_context.units;
-        _cleanup_free_ char *name = text_printf("functions-%s", PCI_TEXT(&l->pgpu)),
-                            *description = text_printf("virtual functions of PGPU %s", PCI_TEXT(&l->pgpu));
 
-        return name && description ? units->ops->start(units, name, description, argv, on_started, l, &l->start) : -ENOMEM;
+        return units->ops->start_look(units, PCI_TEXT(&l->pgpu), argv, on_started, l, &l->start);
 }
 
 int second_look(Hostd *h, const PciAddress *pgpu, bool undivide) {

@@ -204,7 +204,7 @@ static int append_log_field(sd_bus_message *m, const char *field) {
         return r;
 }
 
-int systemd_start_transient(Systemd *s, const char *unit, const char *description, const char *log_field,
+int systemd_start_transient(Systemd *s, const char *unit, const char *description, const char *log_field_or_null,
         const char *const *argv, SystemdJobDone done, void *userdata, SystemdCall **ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
@@ -229,8 +229,8 @@ int systemd_start_transient(Systemd *s, const char *unit, const char *descriptio
         if (r >= 0)
                 r = sd_bus_message_append(
                         m, "(sv)", "RestartPreventExitStatus", "(aiai)", 1, DOMAIN_PROGRAM_EXIT_BUSY, 0);
-        if (r >= 0)
-                r = append_log_field(m, log_field);
+        if (r >= 0 && log_field_or_null)
+                r = append_log_field(m, log_field_or_null);
         if (r >= 0)
                 r = append_command(m, argv);
         if (r >= 0)

@@ -35,8 +35,8 @@ int systemd_stop_unit(
 
 /* A unit that exists as long as it runs: it runs argv in the slice, is started again when the program dies,
  * and leaves the program's children alive when it is stopped. log_field, "NAME=value", is in each line of the journal
- * that comes from it. */
-int systemd_start_transient(Systemd *s, const char *unit, const char *description, const char *log_field,
+ * that comes from it; NULL: none. */
+int systemd_start_transient(Systemd *s, const char *unit, const char *description, const char *log_field_or_null,
         const char *const *argv, SystemdJobDone done, void *userdata, SystemdCall **ret);
 
 /* value is NULL on failure, else a message that stands before the property's value. */

@@ -109,8 +109,14 @@ static int process_start(Units *units, const char *vm, const char *name_label, c
         return 0;
 }
 
+static int process_start_look(Units *units, const char *pgpu, const char *const *argv, UnitStarted done, void *userdata,
+        UnitCall **ret) {
+        return process_start(units, pgpu, /* name_label= */ NULL, argv, done, userdata, ret);
+}
+
 const UnitsOps units_process = {
         .name = "process",
         .start = process_start,
+        .start_look = process_start_look,
         .forget = unit_call_free,
 };

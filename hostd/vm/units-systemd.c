@@ -16,6 +16,9 @@
 
 #define NAME_MAX_SHOWN 96
 
+#define VM_UNIT "xenvgpu-domain"
+#define LOOK_UNIT "xenvgpu-functions" /* not the former: who counts VMs counts those units */
+
 struct UnitCall {
         Units *units;
         char *unit;
@@ -43,14 +46,14 @@ static void finish(UnitCall *s, int result, const ProcessId *process) {
         done(result, process, userdata);
 }
 
-static UnitCall *unit_call_new(Units *units, const char *vm, void *userdata) {
+static UnitCall *unit_call_new(Units *units, const char *template, const char *instance, void *userdata) {
         UnitCall *s = calloc(1, sizeof(*s));
 
         if (!s)
                 return NULL;
         s->units = units;
         s->userdata = userdata;
-        s->unit = text_printf("xenvgpu-domain@%s.service", vm);
+        s->unit = text_printf("%s@%s.service", template, instance);
         if (s->unit)
                 return s;
         free(s);
@@ -76,23 +79,39 @@ static void describe(const char *vm, const char *name_label, char *buf, size_t s
         text_format(buf, size, "Virtual machine %s (%s)", name, vm);
 }
 
-static int systemd_start(Units *units, const char *vm, const char *name_label, const char *const *argv,
-        UnitStarted done, void *userdata, UnitCall **ret) {
-        _cleanup_(unit_call_freep) UnitCall *s = unit_call_new(units, vm, userdata);
-        char description[NAME_MAX_SHOWN + 64], field[sizeof(FIELD_VM) + UUID_TEXT_MAX];
+/* Frees call where that fails. */
+static int ask_to_start(UnitCall *call, const char *description, const char *field_or_null, const char *const *argv,
+        UnitStarted done, UnitCall **ret) {
+        _cleanup_(unit_call_freep) UnitCall *s = call;
         int r;
 
         if (!s)
                 return -ENOMEM;
         s->done = done;
-        describe(vm, name_label, description, sizeof(description));
-        text_format(field, sizeof(field), FIELD_VM "%s", vm);
         r = systemd_start_transient(
-                units->systemd, s->unit, description, field, argv, on_started, s, &s->call);
+                s->units->systemd, s->unit, description, field_or_null, argv, on_started, s, &s->call);
         if (r < 0)
                 return r;
         *ret = take_ptr(s);
         return 0;
+}
+
+static int systemd_start(Units *units, const char *vm, const char *name_label, const char *const *argv,
+        UnitStarted done, void *userdata, UnitCall **ret) {
+        char description[NAME_MAX_SHOWN + 64], field[sizeof(FIELD_VM) + UUID_TEXT_MAX];
+
+        describe(vm, name_label, description, sizeof(description));
+        text_format(field, sizeof(field), FIELD_VM "%s", vm);
+        return ask_to_start(unit_call_new(units, VM_UNIT, vm, userdata), description, field, argv, done, ret);
+}
+
+static int systemd_start_look(Units *units, const char *pgpu, const char *const *argv, UnitStarted done, void *userdata,
+        UnitCall **ret) {
+        char description[64];
+
+        text_format(description, sizeof(description), "Look at virtual functions of PGPU %s", pgpu);
+        return ask_to_start(
+                unit_call_new(units, LOOK_UNIT, pgpu, userdata), description, /* field= */ NULL, argv, done, ret);
 }
 
 /* 2. Started. */
@@ -162,7 +181,7 @@ static void on_stopped(int result, const char *error, void *userdata) {
 }
 
 static int systemd_stop(Units *units, const char *vm, UnitStopped done, void *userdata, UnitCall **ret) {
-        _cleanup_(unit_call_freep) UnitCall *s = unit_call_new(units, vm, userdata);
+        _cleanup_(unit_call_freep) UnitCall *s = unit_call_new(units, VM_UNIT, vm, userdata);
         int r;
 
         if (!s)
@@ -178,6 +197,7 @@ static int systemd_stop(Units *units, const char *vm, UnitStopped done, void *us
 const UnitsOps units_systemd = {
         .name = "systemd",
         .start = systemd_start,
+        .start_look = systemd_start_look,
         .forget = unit_call_free,
         .stop = systemd_stop,
 };

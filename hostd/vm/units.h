@@ -27,6 +27,10 @@ typedef struct UnitsOps {
          * even be tried. */
         int (*start)(Units *units, const char *vm, const char *name_label, const char *const *argv,
                 UnitStarted done, void *userdata, UnitCall **ret);
+        /* A program that is of no VM: it looks at virtual functions (hostd/service/second-look.h). pgpu: the address. May be NULL
+         * where nobody looks. */
+        int (*start_look)(Units *units, const char *pgpu, const char *const *argv, UnitStarted done, void *userdata,
+                UnitCall **ret);
         /* Forgets what is under way: done() is not called any more; the program itself goes on. */
         UnitCall *(*forget)(UnitCall *call);
         /* When done() is called, the VM's program does not run, and only hostd starts it again. This holds
