@@ -158,8 +158,9 @@ int systemd_stop_unit(
  */
 
 #define RESTART_DELAY UINT64_C(1000000)
-/* The program gives a guest its time to power off (hostd/domain/main.c); then it has the same time for taking
- * the domain down. */
+/* The program gives a guest a minute to power off (hostd/domain/domain-begin.c); then it has two for taking the domain
+ * down. Where a card keeps it longer than that (hostd/helper/passthrough.c) it is killed and its helper is not: the program
+ * that hostd starts next waits for that one. A host that goes down does not wait: its boot resets the card. */
 #define STOP_TIMEOUT (180 * UINT64_C(1000000))
 
 static int append_command(sd_bus_message *m, const char *const *argv) {

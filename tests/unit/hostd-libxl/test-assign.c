@@ -221,6 +221,29 @@ static void what_is_taken_is_noted_first(void **state) {
         end_machine(&m);
 }
 
+static void assert_said(const HelperWork *work) {
+        char text[32];
+
+        (void) snprintf(text, sizeof(text), "within %llu seconds", (unsigned long long) work->timeout / 1000000);
+        assert_non_null(strstr(work->late, text));
+}
+
+/* libxl may reset a function when it is unbound, bound once more and unbound again; each reset that fails takes 72 s. */
+static void giving_back_has_a_patience_of_its_own(void **state) {
+        static const PciAddress functions[] = { { .bus = 0x84 } };
+        _cleanup_(helper_work_done) HelperWork taking = {}, giving_back = {};
+        Machine m;
+
+        make_machine(&m);
+        add_function(&m, "0000:84:00.0", "0x030000\n", "nvidia");
+        assert_int_equal(passthrough_take(m.sysfs, m.folder, functions, ARRAY_SIZE(functions), &taking), 0);
+        assert_int_equal(passthrough_give_back(m.folder, &giving_back), 0);
+        assert_true(giving_back.timeout > 3 * UINT64_C(72000000) && taking.timeout < giving_back.timeout);
+        assert_said(&taking);
+        assert_said(&giving_back);
+        end_machine(&m);
+}
+
 static void a_function_comes_back_from_wherever_it_is(void **state) {
         _cleanup_free_ char *pciback = NULL;
         Machine m;
@@ -301,6 +324,7 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(a_lock_that_is_not_given_is_a_sentence),
                 cmocka_unit_test(nothing_taken_is_nothing_to_give_back),
                 cmocka_unit_test(what_is_taken_is_noted_first),
+                cmocka_unit_test(giving_back_has_a_patience_of_its_own),
                 cmocka_unit_test(a_function_comes_back_from_wherever_it_is),
                 cmocka_unit_test(a_helper_waits_for_the_one_before),
         };
