@@ -300,20 +300,26 @@ static int name_users(const char *const *names, Refusal *refusal) {
         return refusal_set(refusal, refusal->code, "%s VMs on this PGPU: %s.", strempty(why), text);
 }
 
+/* The PGPU that a caller wants to change, if it may. */
+static int find_pgpu(Hostd *h, const char *caller, const PciAddress *address, Pgpu **ret, Refusal *refusal) {
+        int r;
+
+        r = host_check_caller(h, caller, refusal);
+        if (r < 0 || refusal->code != ERROR_NONE)
+                return r;
+        *ret = gpus_find(&h->gpus, address);
+        return *ret ? 0 : refusal_set(refusal, ERROR_NO_SUCH_OBJECT, "There is no PGPU at %s any more.", PCI_TEXT(address));
+}
+
 int host_change_types(Hostd *h, const char *caller, const PciAddress *pgpu, EnablementChange change,
         const char *const *wanted, Refusal *ret) {
         _cleanup_free_ const char **users = NULL, **busy = NULL;
         Pgpu *p;
         int r;
 
-        r = host_check_caller(h, caller, ret);
+        r = find_pgpu(h, caller, pgpu, &p, ret);
         if (r < 0 || ret->code != ERROR_NONE)
                 return r;
-        p = gpus_find(&h->gpus, pgpu);
-        if (!p)
-                return refusal_set(
-                        ret, ERROR_NO_SUCH_OBJECT, "There is no PGPU at %s any more.", PCI_TEXT(pgpu));
-
         r = vms_list_users(h->vms, pgpu, &users, &busy);
         if (r >= 0)
                 r = gpus_change_types(&h->gpus, p, change, wanted, busy, ret);
@@ -323,16 +329,12 @@ int host_change_types(Hostd *h, const char *caller, const PciAddress *pgpu, Enab
 }
 
 int host_clear_health(Hostd *h, const char *caller, const PciAddress *pgpu, Refusal *ret) {
-        const Pgpu *p;
+        Pgpu *p;
         int r;
 
-        r = host_check_caller(h, caller, ret);
+        r = find_pgpu(h, caller, pgpu, &p, ret);
         if (r < 0 || ret->code != ERROR_NONE)
                 return r;
-        p = gpus_find(&h->gpus, pgpu);
-        if (!p)
-                return refusal_set(
-                        ret, ERROR_NO_SUCH_OBJECT, "There is no PGPU at %s any more.", PCI_TEXT(pgpu));
         return p->n_suspect > 0 ? second_look(h, pgpu, /* undivide= */ true) : 0;
 }
 
