@@ -122,6 +122,19 @@ static int link_vm(RowReader *row, const void *values, Object *o) {
         return q;
 }
 
+/* It may have a virtual function of its PGPU, which stands in its row; rows that were written before have none, and get the PGPU's own. */
+static int link_resident(RowReader *row, Vgpu *v, Pgpu *pgpu) {
+        _cleanup_free_ char *stored = take_ptr(v->function);
+        int r;
+
+        r = pool_set_vgpu_resident(row->pool, v, pgpu);
+        if (r == 0 && (!v->function || !isempty(stored))) {
+                free(v->function);
+                v->function = take_ptr(stored);
+        }
+        return r;
+}
+
 static int link_vgpu(RowReader *row, const void *values, Object *o) {
         Vgpu *v = CONTAINER_OF(o, Vgpu, object);
         const Vgpu *in = values;
@@ -134,7 +147,7 @@ static int link_vgpu(RowReader *row, const void *values, Object *o) {
                 v->pinned = true;
         }
         q = q ?: pool_set_vgpu_scheduled(row->pool, v, in->scheduled_on);
-        q = q ?: pool_set_vgpu_resident(row->pool, v, in->resident_on);
+        q = q ?: link_resident(row, v, in->resident_on);
         if (q < 0 || in->type->implementation == TYPE_PASSTHROUGH)
                 return q;
         /* The VGPU's video memory counts for its VM. */

@@ -354,6 +354,24 @@ static void a_type_that_no_pgpu_supports_stays_its_hosts(void **state) {
         assert_ptr_equal(t->lead, host_find_type(h, t));
 }
 
+/* A VGPU of a divided board has one of its virtual functions; the host may be away when the pool is read. */
+static void a_vgpu_keeps_its_virtual_function(void **state) {
+        _cleanup_(pool_freep) Pool *pool = make_pool(), *read = NULL;
+        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
+        _cleanup_free_ char *problem = NULL;
+        Vgpu *v = pool->objects[CLASS_VGPU].items[0];
+        Pgpu *p = pool->objects[CLASS_PGPU].items[0];
+
+        assert_int_equal(pool_set_vgpu_resident(pool, v, p), 0);
+        assert_string_equal(v->function, PCI_TEXT(&p->pci));
+        assert_int_equal(pool_set_vgpu_function(pool, v, "0000:84:00.5"), 0);
+        write_pool(*state, pool);
+        assert_int_equal(load_pool(*state, &read, &rows, &problem), 0);
+        v = read->objects[CLASS_VGPU].items[0];
+        assert_non_null(v->resident_on);
+        assert_string_equal(v->function, "0000:84:00.5");
+}
+
 static void random_bytes_are_named(void **state) {
         _cleanup_(pool_freep) Pool *pool = make_pool();
         const Object *job = pool->objects[CLASS_JOB].items[0];
@@ -551,6 +569,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(what_rests_on_an_unreadable_row_is_named, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(a_vm_outlives_the_row_of_its_group, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(a_type_that_no_pgpu_supports_stays_its_hosts, make_dir, drop_dir),
+                cmocka_unit_test_setup_teardown(a_vgpu_keeps_its_virtual_function, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(random_bytes_are_named, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(a_backup_is_whole_and_marked, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(the_pools_own_record_comes_back, make_dir, drop_dir),
