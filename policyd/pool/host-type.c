@@ -13,6 +13,12 @@ const char *host_type_identifier(const HostType *f) {
         return f->identifier ?: f->type->identifier;
 }
 
+const char *type_identifier_on(const VgpuType *t, const Host *h) {
+        const HostType *f = host_find_type(h, t);
+
+        return f ? host_type_identifier(f) : t->identifier;
+}
+
 VgpuType *host_type_by_identifier(const Pool *pool, const Host *h, const char *identifier) {
         for_each(const HostType, f, &h->types)
                 if (streq(host_type_identifier(f), identifier))

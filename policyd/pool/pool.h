@@ -529,6 +529,7 @@ void pool_settle_types(Pool *pool);
 int pool_keep_host_types(Pool *pool, Host *h, VgpuType *const *types, size_t n);
 const HostType *host_find_type(const Host *h, const VgpuType *t); /* NULL: it says nothing of it */
 const char *host_type_identifier(const HostType *f);
+const char *type_identifier_on(const VgpuType *t, const Host *h); /* as the host calls it */
 /* The type that a host calls so; else the one that shows that identifier. */
 VgpuType *host_type_by_identifier(const Pool *pool, const Host *h, const char *identifier);
 bool host_type_differs(const HostType *f);                        /* from what the type shows */

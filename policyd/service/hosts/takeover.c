@@ -290,6 +290,11 @@ static void types_kept(void *owner, const Call *call, LinkOutcome outcome, Error
         if (outcome == LINK_REFUSED && pgpu)
                 log_pgpu(LOG_WARNING, NULL, pgpu, "The types of PGPU %s could not be taken along to its new slot: %s", pgpu->name,
                         strempty(message));
+        if (outcome == LINK_UNKNOWN && pgpu)
+                log_pgpu(LOG_WARNING, NULL, pgpu,
+                        "Whether the types of PGPU %s were taken along to its new slot is not known, since the connection ended; look at "
+                        "its enabled-VGPU-types.",
+                        pgpu->name);
 }
 
 /* hostd keeps what is enabled by the slot. It announces the change itself. */
@@ -306,7 +311,7 @@ static int keep_types(Hosts *hs, const Pgpu *pgpu, VgpuType *const *before, size
         for (size_t i = 0; i < n; i++) {
                 if (!ptr_array_contains(&pgpu->supported, before[i]))
                         continue;
-                identifiers[k++] = before[i]->identifier;
+                identifiers[k++] = type_identifier_on(before[i], pgpu->host);
                 n_same += ptr_array_contains(&pgpu->enabled, before[i]);
         }
         if (!peer || (k == pgpu->enabled.n && n_same == k))
@@ -374,11 +379,11 @@ static int update_card(Hosts *hs, Host *h, Pgpu **at, const InventoryPgpu *i) {
         return r < 0 || !moved ? r : keep_types(hs, pgpu, before, n_before);
 }
 
-static int identifiers_of(const PtrArray *types, char ***ret) {
+static int identifiers_of(const Pgpu *pgpu, const PtrArray *types, char ***ret) {
         _cleanup_strlist_ StrList list = {};
 
         for_each(const VgpuType, t, types)
-                strlist_add(&list, t->identifier);
+                strlist_add(&list, type_identifier_on(t, pgpu->host));
         return strlist_take(&list, ret);
 }
 
@@ -387,8 +392,8 @@ int takeover_adopt(Hosts *hs, Pgpu *absent, Pgpu *found) {
         char node[16] = "";
         int r;
 
-        r = identifiers_of(&found->supported, &supported);
-        r = r ?: identifiers_of(&found->enabled, &enabled);
+        r = identifiers_of(found, &found->supported, &supported);
+        r = r ?: identifiers_of(found, &found->enabled, &enabled);
         if (r < 0)
                 return r;
         if (found->numa_node >= 0)
@@ -409,8 +414,9 @@ int takeover_adopt(Hosts *hs, Pgpu *absent, Pgpu *found) {
                         .pci_switch = found->pci_switch,
                         .numa_node = node,
                         .serial_number = found->serial_number,
-                        .health = found->health == PGPU_HEALTH_LOST ? (char *) "lost" : NULL,
+                        .health = found->health == PGPU_HEALTH_GOOD ? NULL : (char *) pgpu_health_to_string(found->health),
                         .health_reason = found->health_reason,
+                        .suspect_functions = found->n_suspect,
                 });
         if (r < 0)
                 return r;

@@ -127,10 +127,8 @@ static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, const TypesRequest *q) 
         call->committed = q->done;
         call->userdata = q->userdata;
         for (size_t i = 0; i < q->n; i++) {
-                const HostType *of_host = host_find_type(pgpu->host, q->types[i]);
-
                 call->types[i] = q->types[i]->object.id;
-                identifiers[i] = of_host ? host_type_identifier(of_host) : q->types[i]->identifier;
+                identifiers[i] = type_identifier_on(q->types[i], pgpu->host);
         }
         r = p->hosts.links->change_types(peer->link, &pgpu->pci, q->change, identifiers, call_replied, call);
         if (r < 0)

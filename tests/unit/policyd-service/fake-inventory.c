@@ -50,8 +50,8 @@ const char *fake_type_name(const char *type_id) {
                                                             : "k240q";
 }
 
-static const char *type_identifier(const char *name) {
-        return streq(name, "k100")    ? "0001:nvidia,0ff2,,0fe7,101e"
+static const char *type_identifier(const FakeHost *h, const char *name) {
+        return streq(name, "k100")    ? h->k100_identifier ?: "0001:nvidia,0ff2,,0fe7,101e"
                : streq(name, "k140q") ? "0001:nvidia,0ff2,,0ff7,1037"
                : streq(name, "multi") ? "0001:nvidia,0ff2,,0abc,0001"
                : streq(name, "k240q") ? "0001:nvidia,11bf,,11b0,101a"
@@ -85,11 +85,15 @@ static void say_cards(StrBuf *b, const FakeHost *h) {
                         "s\"",
                         separator, c->pci, c->vendor, c->device, c->board ?: "1012",
                         streq(c->device, "0ff2") ? "GK107GL [GRID K1]" : "GK104GL [GRID K2]",
-                        strempty(c->held_by), c->lost ? "lost" : "", strempty(c->lost));
+                        strempty(c->held_by), c->lost ? "lost" : c->n_suspect > 0 ? "suspect" : "", c->n_suspect > 0 ? "Some do not reset." : strempty(c->lost));
+                if (c->n_functions > 0)
+                        strbuf_addf(b, ",\"division\":\"ours %u\"", c->n_functions);
+                if (c->n_suspect > 0)
+                        strbuf_addf(b, ",\"suspect_functions\":%u", c->n_suspect);
                 for (int enabled = 0; enabled < 2; enabled++) {
                         strbuf_addf(b, ",\"%s\":[%s", enabled ? "enabled" : "supported", h->files ? c->identifiers : "");
                         for (size_t k = 0; !h->files && c->types[k]; k++)
-                                strbuf_addf(b, "%s\"%s\"", k ? "," : "", type_identifier(c->types[k]));
+                                strbuf_addf(b, "%s\"%s\"", k ? "," : "", type_identifier(h, c->types[k]));
                         strbuf_add(b, "]");
                 }
                 strbuf_add(b, "}");
@@ -150,7 +154,7 @@ static void say_vms(StrBuf *b, const FakeHost *h) {
                                 k ? "," : "", UUID_TEXT(&vm->uuid), vm->order.vgpus[k].device,
                                 UUID_TEXT(&vm->order.vgpus[k].nvidia.uuid),
                                 PCI_TEXT(&vm->order.vgpus[k].physical_pci_address),
-                                type_identifier(fake_type_name(vm->order.vgpus[k].nvidia.type_id)), plugged,
+                                type_identifier(h, fake_type_name(vm->order.vgpus[k].nvidia.type_id)), plugged,
                                 plugged);
                 strbuf_add(b, "],\"pcis\":[");
                 for (size_t k = 0; k < vm->order.n_pcis; k++)

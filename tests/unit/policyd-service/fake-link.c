@@ -408,8 +408,11 @@ static int change_types(HostLink *link, const PciAddress *pgpu, LinkTypesChange 
         const char *const *identifiers, LinkReply reply, void *userdata) {
         if (link->claimed) {
                 link->host->types_change = change;
-                for (link->host->n_types_named = 0; identifiers[link->host->n_types_named];)
-                        link->host->n_types_named++;
+                link->host->types_named[0] = '\0';
+                for (link->host->n_types_named = 0; identifiers[link->host->n_types_named];) {
+                        strcat(link->host->types_named, identifiers[link->host->n_types_named++]);
+                        strcat(link->host->types_named, " ");
+                }
         }
         return call(TASK_TYPES, link, NULL, reply, userdata);
 }

@@ -26,6 +26,7 @@ typedef struct FakeCard {
         const char *const *types; /* indexes of fake_types by name, NULL-terminated */
         const char *board, *identifiers; /* of cards whose host has files; JSON: "a","b" */
         bool gone;
+        unsigned n_functions, n_suspect; /* virtual ones; 0: it is not divided */
         const char *lost;    /* why it does not answer any more, or NULL */
         bool broken; /* what is to start there fails before its guest runs */
         const char *held_by; /* a domain that is not of the pool, or NULL; orders for it are refused */
@@ -50,6 +51,7 @@ typedef struct FakeHost {
         Uuid instance;
         uint64_t memory;
         const char *k100; /* what its files say of that type, a type's record; NULL: as everywhere */
+        const char *k100_identifier; /* as it calls that type, as its record must; NULL: as everywhere */
         const char *files; /* instead of all of these, JSON: records of types; then cards have boards and identifiers */
         FakeCard cards[FAKE_CARDS_MAX];
         size_t n_cards;
@@ -80,6 +82,7 @@ typedef struct FakeHost {
         bool last_force;
         LinkTypesChange types_change; /* as it was asked last */
         size_t n_types_named;
+        char types_named[256]; /* with a blank behind each */
         char *last_order; /* text */
         HostLink *link;   /* of policyd, while there is one */
 } FakeHost;

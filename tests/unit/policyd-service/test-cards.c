@@ -1,0 +1,102 @@
+/*
+ * Cards that stand in another slot, where more hangs on them than their uuid
+ */
+
+#include <stdio.h>
+
+#include "policyd/pool/each.h"
+#include "tests/unit/policyd-service/world.h"
+
+#define OWN_NAME "0001:nvidia,0ff2,1012,0fe7,101e"
+#define K100_OF_BOARD                                                                                        \
+        "{\"identifier\":\"" OWN_NAME "\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA "           \
+        "Corporation\",\"model_name\":\"GRID K100\",\"framebuffer_size\":268435456,\"max_heads\":2,"         \
+        "\"max_resolution_x\":1920,\"max_resolution_y\":1200,\"size\":131072,\"internal_config\":{"          \
+        "\"type_id\":\"11\"},\"compatible_types_on_pgpu\":[\"" OWN_NAME "\"]}"
+
+static void done_types(ErrorCode code, const char *message, void *userdata) {
+        *(ErrorCode *) userdata = code;
+}
+
+static Pgpu *pgpu_at(World *w, const char *host, const char *pci) {
+        for_each(Pgpu, p, &world_host(w, host)->pgpus)
+                if (streq(PCI_TEXT(&p->pci), pci))
+                        return p;
+        return NULL;
+}
+
+static void move(World *w, FakeHost *h, size_t card, const char *pci) {
+        snprintf(h->cards[card].pci, sizeof(h->cards[card].pci), "%s", pci);
+        fake_inventory_changed(h);
+        world_run(w);
+}
+
+/* The pool's name of a type need not be that of its host. */
+static void types_are_taken_along_by_the_hosts_names(void **state) {
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+        _cleanup_refusal_ Refusal refusal = {};
+        ErrorCode code = _ERROR_MAX;
+        VgpuType *k140q;
+        Pgpu *pgpu;
+        Uuid id;
+
+        b->k100 = K100_OF_BOARD;
+        b->k100_identifier = OWN_NAME;
+        fake_inventory_changed(b);
+        world_run(w);
+        pgpu = pgpu_at(w, "beta", "0000:07:00.0");
+        id = pgpu->object.id;
+        assert_int_equal(pgpu->enabled.n, 4);
+        assert_true(ptr_array_contains(&pgpu->enabled, world_type(w, "GRID K100")));
+        k140q = world_type(w, "GRID K140Q");
+        assert_int_equal(pgpus_change_enabled(w->policy, pgpu, k140q, false, done_types, &code, &refusal), 0);
+        world_run(w);
+        assert_int_equal(code, ERROR_NONE);
+
+        b->types_named[0] = '\0';
+        move(w, b, 0, "0000:17:00.0");
+        pgpu = pgpu_at(w, "beta", "0000:17:00.0");
+        assert_true(uuid_equal(&pgpu->object.id, &id));
+        assert_int_equal(b->types_change, LINK_TYPES_SET);
+        assert_int_equal(b->n_types_named, 3);
+        assert_non_null(strstr(b->types_named, OWN_NAME));
+}
+
+/* Two are out and one is back: which one is a person's word, and it is what its host says of it. */
+static void an_adopted_card_keeps_what_is_suspect(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Pgpu *absent = pgpu_at(w, "alpha", "0000:07:00.0");
+        GpuGroup *g;
+        Uuid id = absent->object.id;
+
+        assert_int_equal(world_request(w, groups_create(w->policy, "mine", "", &g, fresh(w))), ERROR_NONE);
+        assert_int_equal(world_request(w, pgpus_set_group(w->policy, absent, g, fresh(w))), ERROR_NONE);
+        h->cards[1].gone = true;
+        h->cards[0].n_functions = 4;
+        h->cards[0].n_suspect = 1;
+        move(w, h, 0, "0000:17:00.0");
+        absent = pool_get(policy_pool(w->policy), CLASS_PGPU, &id);
+        assert_non_null(absent);
+        assert_int_equal(absent->health, PGPU_HEALTH_LOST);
+        assert_int_equal(pgpu_at(w, "alpha", "0000:17:00.0")->suspect, PGPU_SIZE / 4);
+
+        assert_int_equal(world_request(w, pgpus_adopt(w->policy, absent, pgpu_at(w, "alpha", "0000:17:00.0"), fresh(w))), ERROR_NONE);
+        absent = pgpu_at(w, "alpha", "0000:17:00.0");
+        assert_true(uuid_equal(&absent->object.id, &id));
+        assert_ptr_equal(absent->group, world_group(w, "mine"));
+        assert_int_equal(absent->health, PGPU_HEALTH_SUSPECT);
+        assert_string_equal(absent->health_reason, "Some do not reset.");
+        assert_int_equal(absent->n_suspect, 1);
+        assert_int_equal(absent->suspect, PGPU_SIZE / 4);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(types_are_taken_along_by_the_hosts_names),
+                cmocka_unit_test(an_adopted_card_keeps_what_is_suspect),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
