@@ -109,7 +109,7 @@ static int add_vgpus(Policy *p, Host *h, Vm *vm, const StartOrder *order, const 
 
         for (size_t i = 0; i < report->n_vgpus && r == 0; i++) {
                 const InventoryVgpu *g = &report->vgpus[i];
-                VgpuType *type = pool_type_by_identifier(p->batch.pool, g->identifier);
+                VgpuType *type = type_of_running(p->batch.pool, h, g->identifier);
                 const Pgpu *pgpu = host_find_pgpu(h, &g->pgpu);
                 Vgpu *v;
 
@@ -124,7 +124,7 @@ static int add_vgpus(Policy *p, Host *h, Vm *vm, const StartOrder *order, const 
         return r;
 }
 
-/* Functions that are passed through along with a GPU have no VGPU. */
+/* Functions that are passed through along with a GPU have no VGPU. A GPU that the config names is pinned, as one that is made for it. */
 static int add_whole_gpus(Policy *p, Host *h, Vm *vm, const InventoryVm *report, Refusal *refusal) {
         int r = 0;
 
@@ -137,6 +137,10 @@ static int add_whole_gpus(Policy *p, Host *h, Vm *vm, const InventoryVm *report,
                         continue;
                 r = type_passthrough(&p->hosts, &type);
                 r = r ?: add_vgpu(p, vm, pgpu, type, NULL, &UUID_NULL, "", &v, refusal);
+                if (r == 0 && strv_contains(vm->functions, PCI_TEXT(&pgpu->pci))) {
+                        v->pinned = true;
+                        v->pinned_pci = pgpu->pci;
+                }
         }
         return r;
 }

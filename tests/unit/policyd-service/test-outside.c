@@ -410,17 +410,21 @@ static void on_adopted(ErrorCode code, const char *message, void *userdata) {
         adoption = code;
 }
 
-static ErrorCode adopt(World *w, const char *domain) {
+static ErrorCode adopt_on(World *w, const char *host, const char *domain) {
         Refusal *refusal = fresh(w);
         Uuid id;
 
         adoption = _ERROR_INVALID;
-        assert_int_equal(vms_adopt(w->policy, world_host(w, "alpha"), domain, on_adopted, NULL, &id, refusal), 0);
+        assert_int_equal(vms_adopt(w->policy, world_host(w, host), domain, on_adopted, NULL, &id, refusal), 0);
         if (refusal->code != ERROR_NONE)
                 return refusal->code;
         world_run(w);
         assert_true(adoption >= 0);
         return adoption;
+}
+
+static ErrorCode adopt(World *w, const char *domain) {
+        return adopt_on(w, "alpha", domain);
 }
 
 /* It keeps its uuid and what it holds, and the pool remembers it. */
@@ -448,6 +452,44 @@ static void an_outsider_is_adopted(void **state) {
         assert_null(world_host(w, "alpha")->outside_vms);
         assert_null(world_host(w, "alpha")->problems[0]);
         expect_sound(w);
+}
+
+/* A GPU that its config names is that VGPU, and not one beside it. */
+static void a_gpu_of_its_config_is_adopted_once(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        FakeVm *vm = fake_vm_put_with(h, &outsider, "0000:08:00.0", NULL);
+
+        vm->order.vm.config = json_tokener_parse("{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576},"
+                                                 "\"pcidevs\":[{\"bus\":8}]}");
+        claim_again(h);
+        world_run(w);
+        assert_int_equal(adopt(w, "outsider"), ERROR_NONE);
+        assert_int_equal(pgpu_at(w, "alpha", "0000:08:00.0")->vgpus.n, 1);
+        fake_vm_ends(h, &outsider, "poweroff", NULL);
+        world_run(w);
+        assert_int_equal(world_start_vm(w, &outsider, NULL), ERROR_NONE);
+        assert_int_equal(world_vm(w, &outsider)->vgpus.n, 1);
+        world_run(w);
+        assert_int_equal(pgpu_at(w, "alpha", "0000:08:00.0")->vgpus.n, 1);
+}
+
+/* Its host calls the type otherwise than the pool does. */
+static void a_type_is_adopted_by_its_hosts_name(void **state) {
+        static const char own[] = "0001:nvidia,0ff2,1012,0fe7,101e";
+        FakeHost *a, *b;
+        _cleanup_world_ World *w = world_of_two_k1(&a, &b);
+
+        b->k100 = "{\"identifier\":\"0001:nvidia,0ff2,1012,0fe7,101e\",\"implementation\":\"nvidia\",\"vendor_name\":\"NVIDIA "
+                  "Corporation\",\"model_name\":\"GRID K100\",\"framebuffer_size\":268435456,\"max_heads\":2,\"max_resolution_x\":"
+                  "1920,\"max_resolution_y\":1200,\"size\":131072,\"internal_config\":{\"type_id\":\"11\"}}";
+        b->k100_identifier = own;
+        (void) fake_vm_put_with(b, &outsider, "0000:07:00.0", "k100");
+        claim_again(b);
+        world_run(w);
+        assert_string_not_equal(world_type(w, "GRID K100")->identifier, own);
+        assert_int_equal(adopt_on(w, "beta", "outsider"), ERROR_NONE);
+        assert_ptr_equal(world_vgpu(w, &outsider, 0)->type, world_type(w, "GRID K100"));
 }
 
 /* Nothing of it is left in the pool when it cannot be adopted. */
@@ -502,6 +544,8 @@ int main(void) {
                 cmocka_unit_test(the_second_one_is_not_forgotten_while_its_host_is_away),
                 cmocka_unit_test(the_host_that_is_booked_is_waited_for),
                 cmocka_unit_test(an_outsider_is_adopted),
+                cmocka_unit_test(a_gpu_of_its_config_is_adopted_once),
+                cmocka_unit_test(a_type_is_adopted_by_its_hosts_name),
                 cmocka_unit_test(an_adoption_is_all_or_nothing),
                 cmocka_unit_test(an_outsider_is_told),
         };
