@@ -240,7 +240,8 @@ static int collect_functions(struct json_object *config, char ***ret) {
 
         functions = vm_config_functions(config, &n);
         for (size_t i = 0; i < MIN_OF(n, (size_t) CONFIG_LIST_MAX); i++)
-                if (vm_config_function(json_object_array_get_idx(functions, i), &address))
+                if (vm_config_function(json_object_array_get_idx(functions, i), &address) &&
+                        !strlist_contains(&found, PCI_TEXT(&address)))
                         strlist_add(&found, PCI_TEXT(&address));
         return strlist_take(&found, ret);
 }

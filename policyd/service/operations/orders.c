@@ -142,6 +142,20 @@ static int fill_vm(const Vm *vm, VmRecord *ret) {
         return set_identity(ret->config, vm);
 }
 
+/* The VGPU that a function of its slot goes along with, the first if there are several; NULL: it is a VGPU itself, or of none. */
+static const Vgpu *find_companion(const Vm *vm, const PciAddress *a) {
+        const Vgpu *first = NULL;
+
+        for_each(const Vgpu, v, &vm->vgpus) {
+                if (!vgpu_is_of_config(v) || !pci_same_slot(a, &v->pinned_pci))
+                        continue;
+                if (a->fn == v->pinned_pci.fn)
+                        return NULL;
+                first = first ?: v;
+        }
+        return first;
+}
+
 /* The card's other functions that the config names: hostd takes no function of a PGPU that the order does not name. */
 static size_t fill_companions(const Vm *vm, const Vgpu *v, PciRecord *ret) {
         size_t n = 0;
@@ -149,7 +163,7 @@ static size_t fill_companions(const Vm *vm, const Vgpu *v, PciRecord *ret) {
         for (char **f = vm->functions; vgpu_is_of_config(v) && f && *f; f++) {
                 PciAddress a;
 
-                if (pci_address_from_string(*f, &a) >= 0 && pci_same_slot(&a, &v->pinned_pci) && a.fn != v->pinned_pci.fn)
+                if (pci_address_from_string(*f, &a) >= 0 && find_companion(vm, &a) == v)
                         ret[n++] = (PciRecord){.vm = vm->object.id, .position = v->device, .address = a};
         }
         return n;
