@@ -117,10 +117,25 @@ int vms_destroy(Policy *p, Vm *vm, Refusal *refusal) {
         return 0;
 }
 
+/* Refused, the VM has the config that it had. */
+static int follow_config(Policy *p, Vm *vm, char **before, Refusal *refusal) {
+        int r, q = 0;
+
+        r = vm_needs_update(&p->batch, vm, refusal);
+        r = r ?: config_vgpus_ensure(&p->batch, vm, refusal);
+        if (r > 0) {
+                free(vm->config);
+                vm->config = take_ptr(*before);
+                q = vm_needs_update(&p->batch, vm, refusal);
+        }
+        return q < 0 ? q : r;
+}
+
 int vms_set_config(Policy *p, Vm *vm, const char *text, Refusal *refusal) {
         _cleanup_json_ struct json_object *o = NULL;
         _cleanup_(vm_needs_done) VmNeeds needs = {};
-        _cleanup_free_ char *config = NULL;
+        _cleanup_free_ char *before = NULL;
+        char *config;
         JsonReader reader = {};
         int r;
 
@@ -133,15 +148,16 @@ int vms_set_config(Policy *p, Vm *vm, const char *text, Refusal *refusal) {
         if (r != 0)
                 return decided(r);
         config = json_to_text(o);
-        if (!config || text_set(&vm->config, config) < 0)
+        if (!config)
                 return -ENOMEM;
+        before = vm->config;
+        vm->config = config;
         pool_touch(p->batch.pool, &vm->object,
                 (needs.max_memory != vm->memory_max ? VM_MEMORY_MAX : 0) |
                         (needs.target_memory != vm->memory_target ? VM_MEMORY_TARGET : 0) | (needs.vcpus != vm->vcpus ? VM_VCPUS : 0),
                 /* store= */ true);
         batch_open(&p->batch);
-        r = vm_needs_update(&p->batch, vm, refusal);
-        r = r ?: config_vgpus_ensure(&p->batch, vm, refusal);
+        r = follow_config(p, vm, &before, refusal);
         return decided(batch_poison(&p->batch, r));
 }
 

@@ -86,12 +86,31 @@ static int make(Batch *b, Vm *vm, const ConfigVgpu *c, Refusal *refusal) {
         return 0;
 }
 
+/* All that can refuse, before anything is changed. */
+static int check_room(const Batch *b, const Vm *vm, const ConfigVgpu *wanted, size_t n, Refusal *refusal) {
+        size_t n_gone = 0, n_new = 0;
+
+        for_each(const Vgpu, v, &vm->vgpus)
+                n_gone += vgpu_is_of_config(v) && !is_named(vm, v);
+        for (size_t i = 0; i < n; i++)
+                n_new += !wanted[i].there;
+        if (vm->vgpus.n + n_new > VGPU_DEVICE_MAX + 1 + n_gone)
+                return refuse(refusal, ERROR_VM_PCI_BUS_FULL,
+                        "The config of VM '%s' names %zu PGPUs, which are VGPUs as well, and with its other VGPUs it would have more than "
+                        "%d. Take some out.",
+                        vm->name_label, n, VGPU_DEVICE_MAX + 1);
+        return n_new > n_gone ? check_limit(b, CLASS_VGPU, n_new - n_gone, refusal) : 0;
+}
+
 int config_vgpus_ensure(Batch *b, Vm *vm, Refusal *refusal) {
         ConfigVgpu wanted[DEMAND_VGPUS_MAX];
+        size_t n = config_vgpus_find(b->pool, vm, wanted, ARRAY_SIZE(wanted));
         bool changed = false;
-        size_t n;
-        int r = 0;
+        int r;
 
+        r = check_room(b, vm, wanted, n, refusal);
+        if (r != 0)
+                return r;
         for (size_t i = vm->vgpus.n; i-- > 0;) {
                 Vgpu *v = vm->vgpus.items[i];
 
@@ -100,7 +119,6 @@ int config_vgpus_ensure(Batch *b, Vm *vm, Refusal *refusal) {
                 object_remove(b, &v->object);
                 changed = true;
         }
-        n = config_vgpus_find(b->pool, vm, wanted, ARRAY_SIZE(wanted));
         for (size_t i = 0; i < n && r == 0; i++)
                 if (!config_vgpu_stands(&wanted[i])) {
                         r = make(b, vm, &wanted[i], refusal);

@@ -21,5 +21,5 @@ typedef struct ConfigVgpu {
 size_t config_vgpus_find(const Pool *pool, const Vm *vm, ConfigVgpu *ret, size_t n_max);
 /* Whether the VGPU is as it should be. */
 bool config_vgpu_stands(const ConfigVgpu *c);
-/* Makes those that are missing, and takes away those that the config does not name any more. */
+/* Makes those that are missing, and takes away those that the config does not name any more; refused, it changes nothing. */
 int config_vgpus_ensure(Batch *b, Vm *vm, Refusal *refusal);

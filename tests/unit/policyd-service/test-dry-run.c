@@ -315,6 +315,59 @@ static void a_gpu_that_the_config_names_is_booked(void **state) {
         assert_int_equal(world_vm(w, &id)->vgpus.n, 0);
 }
 
+/* Named twice it is one GPU, and what goes along with two GPUs of a slot is ordered once. */
+static void what_a_config_names_twice_is_ordered_once(void **state) {
+        static const char record[] = "{\"name_label\":\"gpu\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576},"
+                                     "\"pcidevs\":[{\"bus\":9},{\"bus\":9},{\"bus\":9,\"func\":1},{\"bus\":9,\"func\":2}]}}";
+        FakeHost *h = fake_host_add("alpha");
+        _cleanup_world_ World *w = world_new();
+        Uuid id;
+        Vm *vm;
+
+        world_start(w);
+        fake_k2_add(h);
+        snprintf(h->cards[0].pci, sizeof(h->cards[0].pci), "0000:09:00.0");
+        snprintf(h->cards[1].pci, sizeof(h->cards[1].pci), "0000:09:00.1");
+        assert_int_equal(world_add_host(w, h), ERROR_NONE);
+        assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
+        id = vm->object.id;
+        assert_int_equal(vm->vgpus.n, 2);
+        assert_int_equal(world_start_vm(w, &id, NULL), ERROR_NONE);
+        world_run(w);
+        assert_int_equal(fake_vm(h, &id)->order.n_pcis, 3);
+}
+
+/* A refusal leaves the config as it was. */
+static void a_config_is_set_with_its_gpus_or_not_at_all(void **state) {
+        static const char record[] = "{\"name_label\":\"gpu\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576},"
+                                     "\"pcidevs\":[{\"bus\":7}]}}";
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        _cleanup_free_ char *before = NULL;
+        PolicyOptions options = w->options;
+        uint64_t memory;
+        Uuid id;
+        Vm *vm;
+
+        assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
+        id = vm->object.id;
+        assert_int_equal(vm->vgpus.n, 1);
+        before = strdup(vm->config);
+        memory = vm->memory;
+        options.limits[CLASS_VGPU] = 2;
+        policy_set_limits(w->policy, &options);
+        assert_int_equal(world_request(w, vms_set_config(w->policy, vm,
+                                                  "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":2097152},\"pcidevs\":[{\"bus\":"
+                                                  "8},{\"bus\":9},{\"bus\":10}]}",
+                                                  fresh(w))),
+                ERROR_LIMIT_REACHED);
+        vm = world_vm(w, &id);
+        assert_string_equal(vm->config, before);
+        assert_int_equal(vm->vgpus.n, 1);
+        assert_string_equal(PCI_TEXT(&world_vgpu(w, &id, 0)->pinned_pci), "0000:07:00.0");
+        assert_int_equal(vm->memory, memory);
+}
+
 /* Its host has no device at all, and says so. */
 static void a_host_without_devices_gets_no_vm_that_wants_one(void **state) {
         FakeHost *a, *b;
@@ -516,6 +569,8 @@ int main(void) {
                 cmocka_unit_test(the_dry_run_is_the_start),
                 cmocka_unit_test(a_device_decides_the_host),
                 cmocka_unit_test(a_gpu_that_the_config_names_is_booked),
+                cmocka_unit_test(what_a_config_names_twice_is_ordered_once),
+                cmocka_unit_test(a_config_is_set_with_its_gpus_or_not_at_all),
                 cmocka_unit_test(a_host_without_devices_gets_no_vm_that_wants_one),
                 cmocka_unit_test(a_vm_that_is_not_of_the_pool_keeps_its_device),
                 cmocka_unit_test(a_host_may_allow_no_devices),
