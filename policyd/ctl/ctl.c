@@ -125,9 +125,7 @@ int ctl_say_not_here(const char *name, const char *why) {
         return ctl_say_error("org.xenvgpu.Error.NotSupported", sentence);
 }
 
-static int say_unreachable(const char *format, ...) _printf_(1, 2);
-
-static int say_unreachable(const char *format, ...) {
+int ctl_unreachable(const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
@@ -141,11 +139,11 @@ int ctl_failed(int r, const ClientError *error) {
         case -EREMOTEIO:
                 return ctl_say_error(strempty(error->name), strempty(error->message));
         case -ECONNREFUSED:
-                return say_unreachable("policyd cannot be reached (%s). Is xenvgpu-policyd running there? "
+                return ctl_unreachable("policyd cannot be reached (%s). Is xenvgpu-policyd running there? "
                                        "XENVGPU_ADDRESS and --host name another bus.",
                         strempty(error->message));
         case -ETIMEDOUT:
-                return say_unreachable("policyd did not answer in time: %s", strempty(error->message));
+                return ctl_unreachable("policyd gave no answer (%s), so whether it did this is not known. Look, and ask anew.", strempty(error->message));
         default:
                 return ctl_say_code("INTERNAL_ERROR", strerror(-r));
         }

@@ -51,6 +51,8 @@ int ctl_say_error(const char *name, const char *message);
 int ctl_say_code(const char *code, const char *message);
 /* "error: NOT_SUPPORTED: There is no NAME: sentence", for what xe has. */
 int ctl_say_not_here(const char *name, const char *why);
+/* "error: POLICYD_UNREACHABLE: sentence" */
+int ctl_unreachable(const char *format, ...) _printf_(1, 2);
 /* The same for the outcome of a call. */
 int ctl_failed(int r, const ClientError *error);
 

@@ -97,11 +97,7 @@ static int outcome(const ViewObject *job) {
 static int policyd_went(const char *path) {
         char uuid[37];
 
-        fprintf(stderr,
-                "error: POLICYD_UNREACHABLE: policyd went away; the job goes on when it is back: xenvgpu "
-                "job-wait uuid=%s\n",
-                path_to_uuid(path, uuid));
-        return EXIT_UNREACHABLE;
+        return ctl_unreachable("policyd went away; the job goes on when it is back: xenvgpu job-wait uuid=%s", path_to_uuid(path, uuid));
 }
 
 /*
@@ -155,19 +151,36 @@ static int wait_for_change(Ctl *ctl, const char *path) {
         }
 }
 
+/* The job as it is now. policyd that ends meanwhile has not lost it. 0, or the exit status. */
+static int look_again(Ctl *ctl, const char *path, ViewObject **ret) {
+        _cleanup_client_error_ ClientError error = {};
+        int r;
+
+        view_forget(ctl->view, path);
+        r = view_fetch(ctl->view, path, &error, ret);
+        switch (r) {
+        case -ECONNREFUSED:
+        case -ETIMEDOUT:
+                return policyd_went(path);
+        case -EREMOTEIO:
+                return ctl_say_error("org.xenvgpu.Error.NoSuchObject", "The job is gone.");
+        default:
+                return r < 0 ? ctl_failed(r, &error) : 0;
+        }
+}
+
 int job_wait(Ctl *ctl, const char *path) {
         int r;
 
         prepare_for_interrupt(ctl, path);
 
         for (;;) {
-                const ViewObject *job;
+                ViewObject *job = NULL;
 
-                view_forget(ctl->view, path);
-                job = view_get(ctl->view, path);
-                if (!job) {
+                r = look_again(ctl, path, &job);
+                if (r != 0) {
                         clear_bar(ctl);
-                        return ctl_say_error("org.xenvgpu.Error.NoSuchObject", "The job is gone.");
+                        return r;
                 }
                 if (is_final(job)) {
                         clear_bar(ctl);

@@ -108,18 +108,29 @@ void view_set(View *v, const char *path, const char *property, struct json_objec
                 json_object_object_del(o->properties, property);
 }
 
-ViewObject *view_get(View *v, const char *path) {
+int view_fetch(View *v, const char *path, ClientError *ret_error, ViewObject **ret) {
         _cleanup_json_ struct json_object *properties = NULL;
-        _cleanup_client_error_ ClientError error = {};
         const ClassInfo *class = class_of_path(path);
+        int r;
+
+        if (!class || !v->client)
+                return -EREMOTEIO;
+        r = client_get_all(v->client, path, class->interface, ret_error, &properties);
+        if (r >= 0)
+                r = view_add(v, path, properties);
+        if (r < 0)
+                return r;
+        *ret = hashmap_get(v->objects, path);
+        return *ret ? 0 : -EREMOTEIO;
+}
+
+ViewObject *view_get(View *v, const char *path) {
+        _cleanup_client_error_ ClientError error = {};
         ViewObject *o = hashmap_get(v->objects, path);
 
-        if (o || !class || !v->client)
-                return o;
-        if (client_get_all(v->client, path, class->interface, &error, &properties) < 0 ||
-                view_add(v, path, properties) < 0)
+        if (!o && view_fetch(v, path, &error, &o) < 0)
                 return NULL;
-        return hashmap_get(v->objects, path);
+        return o;
 }
 
 struct json_object *object_property(const ViewObject *o, const char *property) {

@@ -45,7 +45,9 @@ int view_load_labels(
 /* {"<path>":{"<interface>":{"<property>":…}}}, as GetManagedObjects answers; -EBADMSG: it is no such thing. */
 int view_add_all(View *v, struct json_object *objects);
 
-/* One object, fetched when it is not known yet; NULL when there is none. The view owns it. */
+/* One object as it is now, of one that was forgotten. -EREMOTEIO: there is none. The view owns it. */
+int view_fetch(View *v, const char *path, ClientError *ret_error, ViewObject **ret);
+/* Fetched when it is not known yet; NULL when there is none. */
 ViewObject *view_get(View *v, const char *path);
 /* Forgets what is known of an object, so that the next look is fresh. */
 void view_forget(View *v, const char *path);
