@@ -113,7 +113,9 @@ static char *explain(HostLink *link, const char *seen) {
                 wire_noise(link->wire, link->noise);
         if (link->ssh)
                 (void) ssh_has_ended(link->ssh, &f.status, &f.signal);
-        link->doubts_key = link->key_file && strstr(f.words, "Host key verification failed");
+        /* It stays until the key was searched for: only that search tells which key the host has now. */
+        if (link->key_file && strstr(f.words, "Host key verification failed"))
+                link->doubts_key = true;
         return link_failure_sentence(&f);
 }
 
