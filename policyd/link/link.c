@@ -369,6 +369,11 @@ void link_dial_now(HostLink *link) {
                 (void) loop_timer_arm_in(link->retry, 0);
 }
 
+void link_forget_key(HostLink *link) {
+        if (link->key_file)
+                (void) unlink(link->key_file); /* one that stays is only used where its fingerprint is given again */
+}
+
 int link_set_fingerprint(HostLink *link, const char *fingerprint) {
         _cleanup_(link_unrefp) _unused_ HostLink *pin = link_ref(link);
         _cleanup_free_ char *copy = NULL, *file = NULL;
@@ -382,6 +387,8 @@ int link_set_fingerprint(HostLink *link, const char *fingerprint) {
                 if (!copy || !file)
                         return -ENOMEM;
         }
+        if (!file)
+                link_forget_key(link);
         free(link->fingerprint);
         free(link->key_file);
         link->fingerprint = take_ptr(copy);

@@ -53,6 +53,8 @@ int link_start(HostLink *link); /* dials now */
 /* By ssh only the host's key with this fingerprint is accepted; "": those in ssh's known_hosts. A connection is ended,
  * and the host is dialled at once, so that its key is checked. */
 int link_set_fingerprint(HostLink *link, const char *fingerprint);
+/* Deletes the stored key of a host that leaves the pool, or has no fingerprint any more. A connection goes on. */
+void link_forget_key(HostLink *link);
 int link_claim(HostLink *link,
         const LinkClaim *claim); /* after greeted() returned 0, or again with a higher epoch: then calls that
                                     wait to be sent are refused with HostOffline */

@@ -31,6 +31,7 @@ static const Links over_bus = {
         .free = link_free,
         .start = link_start,
         .set_fingerprint = link_set_fingerprint,
+        .forget_key = link_forget_key,
         .claim = link_claim,
         .dial_now = link_dial_now,
         .reset = link_reset,

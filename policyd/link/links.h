@@ -82,6 +82,7 @@ struct Links {
         HostLink *(*free)(HostLink *link);
         int (*start)(HostLink *link);
         int (*set_fingerprint)(HostLink *link, const char *fingerprint);
+        void (*forget_key)(HostLink *link);
         int (*claim)(HostLink *link, const LinkClaim *claim);
         void (*dial_now)(HostLink *link);
         void (*reset)(HostLink *link, const char *reason);

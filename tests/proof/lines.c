@@ -545,6 +545,9 @@ static int set_fingerprint(HostLink *line, const char *fingerprint) {
         return 0;
 }
 
+static void forget_key(HostLink *line) {
+}
+
 static void dial_now(HostLink *line) {
         line->retry_delay = 0;
         if (line->state == LINE_RETRYING)
@@ -598,6 +601,7 @@ const Links line_links = {
         .start = line_start,
         .claim = line_claim,
         .set_fingerprint = set_fingerprint,
+        .forget_key = forget_key,
         .dial_now = dial_now,
         .reset = line_lose,
         .start_vm = start_vm,

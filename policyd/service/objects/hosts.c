@@ -117,6 +117,7 @@ static void part(void *owner, const Uuid *id, const Uuid *unused) {
 
         if (!peer)
                 return;
+        p->hosts.links->forget_key(peer->link); /* now: the same address may be added before the release is answered */
         if (peer->claimed && call_new(peer, released, NULL, id, &UUID_NULL, &call) >= 0) {
                 peer->parting = p->hosts.links->release(peer->link, on_released, call) >= 0;
                 if (peer->parting)

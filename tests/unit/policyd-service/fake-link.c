@@ -376,6 +376,9 @@ static int set_fingerprint(HostLink *link, const char *fingerprint) {
         return 0;
 }
 
+static void forget_key(HostLink *link) {
+}
+
 static int read_key(Links *links, char **ret) {
         *ret = strdup("ssh-ed25519 AAAA xenvgpu@master");
         return *ret ? 0 : -ENOMEM;
@@ -453,6 +456,7 @@ Links fake_links = {
         .start = link_start,
         .claim = link_claim,
         .set_fingerprint = set_fingerprint,
+        .forget_key = forget_key,
         .dial_now = dial_now,
         .reset = link_reset,
         .start_vm = start_vm,
