@@ -25,6 +25,10 @@ void link_address_done(LinkAddress *a) {
         *a = (LinkAddress){};
 }
 
+const char *link_address_host(const LinkAddress *a) {
+        return strchr(a->login, '@') + 1;
+}
+
 static int copy_text(const char *text, size_t n, char **ret) {
         char *copy = strndup(text, n);
 

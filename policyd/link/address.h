@@ -27,4 +27,5 @@ typedef struct LinkAddress {
 /* 0; -EINVAL with a sentence in *ret_message (the caller frees it); -ENOMEM. */
 int link_address_parse(const char *text, LinkAddress *ret, char **ret_message);
 void link_address_done(LinkAddress *a);
+const char *link_address_host(const LinkAddress *a); /* the part of login after the '@' */
 #define _cleanup_link_address_ _cleanup_(link_address_done)

@@ -109,14 +109,8 @@ static const char by_signal[] = "ssh to {host} was ended by signal {signal} befo
 
 /* The parts of the address */
 
-static const char *host_of(const LinkAddress *a) {
-        const char *at = strchr(a->login, '@');
-
-        return at ? at + 1 : a->login;
-}
-
 static void add_user(StrBuf *b, const LinkAddress *a) {
-        strbuf_add_n(b, a->login, (size_t) (host_of(a) - a->login) - 1);
+        strbuf_add_n(b, a->login, (size_t) (link_address_host(a) - a->login) - 1);
 }
 
 static bool has_own_port(const LinkAddress *a) {
@@ -157,7 +151,7 @@ static void add_word(StrBuf *b, const LinkFailure *f, const char *word) {
         const LinkAddress *a = f->address;
 
         if (startswith(word, "host}"))
-                strbuf_add(b, host_of(a));
+                strbuf_add(b, link_address_host(a));
         else if (startswith(word, "user}"))
                 add_user(b, a);
         else if (startswith(word, "port}"))

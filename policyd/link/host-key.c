@@ -32,11 +32,10 @@ struct HostKeySearch {
 
 char *host_key_file(const char *folder, const LinkAddress *address) {
         _cleanup_strbuf_ StrBuf b = {};
-        const char *at = strchr(address->login, '@');
 
         strbuf_addf(&b, "%s/host-keys/", folder);
         /* ssh expands '%' in the name of a file. */
-        for (const char *p = at ? at + 1 : address->login; *p; p++)
+        for (const char *p = link_address_host(address); *p; p++)
                 strbuf_add_n(&b, *p == '%' || *p == ':' ? "_" : p, 1);
         strbuf_addf(&b, "_%s", address->port ?: "22");
         return strbuf_take(&b);
@@ -122,7 +121,7 @@ static int on_keys(sd_event_source *source, const siginfo_t *info, void *userdat
 
 static int start_scan(HostKeySearch *s) {
         const LinkAddress *a = s->task.address;
-        const char *argv[8], *at = strchr(a->login, '@');
+        const char *argv[8];
         char patience[32];
         size_t n = 0;
 
@@ -132,7 +131,7 @@ static int start_scan(HostKeySearch *s) {
         argv[n++] = "-p";
         argv[n++] = a->port ?: "22";
         argv[n++] = "--";
-        argv[n++] = at ? at + 1 : a->login;
+        argv[n++] = link_address_host(a);
         argv[n] = NULL;
         return run(s, argv, -1, s->keys_fd, on_keys);
 }
