@@ -42,7 +42,7 @@ static int find_domain(Policy *p, const Host *h, const char *text, Uuid *ret, Re
         for (size_t i = 0; peer && i < peer->report.n_domains; i++)
                 look_at(&s, &peer->report.domains[i].uuid, peer->report.domains[i].name);
         if (s.n > 1 && uuid_is_null(&s.id))
-                return refuse(refusal, ERROR_AMBIGUOUS_NAME, "%zu VMs on host '%s' are called \"%s\"; give the uuid of one.", s.n,
+                return refuse(refusal, ERROR_AMBIGUOUS_NAME, "%zu VMs on host '%s' are called \"%s\"; give the uuid of one, which the host's outside-VMs have.", s.n,
                         h->name_label, TEXT_SHORT(text, 128));
         if (s.n == 0)
                 return refuse(refusal, ERROR_NO_SUCH_OBJECT,

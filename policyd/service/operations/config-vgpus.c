@@ -65,25 +65,26 @@ static bool is_named(const Vm *vm, const Vgpu *v) {
         return false;
 }
 
-static int make(Batch *b, Vm *vm, const ConfigVgpu *c, Refusal *refusal) {
-        VgpuType *whole = pool_type_by_identifier(b->pool, PASSTHROUGH_IDENTIFIER);
+int vgpu_add_pinned(Batch *b, Vm *vm, const Pgpu *pgpu, VgpuType *type, const char *extra_args, Refusal *refusal) {
         uint32_t device = 0;
         Vgpu *v;
         int r;
 
-        if (c->there)
-                object_remove(b, &c->there->object);
         r = check_limit(b, CLASS_VGPU, 1, refusal);
         if (r == 0)
-                r = rule_vgpu_create(b->pool, vm, c->pgpu->group, whole, NULL, /* importing= */ true, &device, refusal);
-        if (r == 0 && refusal->code != ERROR_NONE)
-                return 1;
-        r = r ?: vgpu_add(b, vm, c->pgpu->group, whole, device, NULL, /* extra_args= */ "", &v);
+                r = refused(rule_vgpu_create(b->pool, vm, pgpu->group, type, NULL, /* importing= */ true, &device, refusal), refusal);
+        r = r ?: vgpu_add(b, vm, pgpu->group, type, device, NULL, extra_args, &v);
         if (r != 0)
                 return r;
         v->pinned = true;
-        v->pinned_pci = c->address;
+        v->pinned_pci = pgpu->pci;
         return 0;
+}
+
+static int make(Batch *b, Vm *vm, const ConfigVgpu *c, Refusal *refusal) {
+        if (c->there)
+                object_remove(b, &c->there->object);
+        return vgpu_add_pinned(b, vm, c->pgpu, pool_type_by_identifier(b->pool, PASSTHROUGH_IDENTIFIER), /* extra_args= */ "", refusal);
 }
 
 /* All that can refuse, before anything is changed. */

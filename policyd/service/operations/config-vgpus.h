@@ -17,6 +17,8 @@ typedef struct ConfigVgpu {
         Vgpu *there;
 } ConfigVgpu;
 
+/* At the lowest device that is free; it may go to PGPUs at this address only. */
+int vgpu_add_pinned(Batch *b, Vm *vm, const Pgpu *pgpu, VgpuType *type, const char *extra_args, Refusal *refusal);
 /* One for each function that is a PGPU, at most n_max. */
 size_t config_vgpus_find(const Pool *pool, const Vm *vm, ConfigVgpu *ret, size_t n_max);
 /* Whether the VGPU is as it should be. */

@@ -75,8 +75,6 @@ static void wish_done(Wish *w) {
 }
 #define _cleanup_wish_ _cleanup_(wish_done)
 
-/* ret has no PGPU if the VM has no such form, or does not need it, or if no PGPU serves it yet, which refuses
- * a start. */
 static bool has_vgpus_of_its_own(const Vm *vm) {
         for_each(const Vgpu, v, &vm->vgpus)
                 if (!vgpu_is_of_config(v))
@@ -84,6 +82,8 @@ static bool has_vgpus_of_its_own(const Vm *vm) {
         return false;
 }
 
+/* ret has no PGPU if the VM has no such form, or does not need it, or if no PGPU serves it yet, which refuses
+ * a start. */
 static int find_wish(const Batch *b, const Vm *vm, bool starting, Wish *ret, Refusal *refusal) {
         VmRecord record = {};
         JsonReader reader = {};
@@ -135,21 +135,10 @@ static int check_platform(const Vm *vm, Refusal *refusal) {
 
 /* Its config may have given it a whole GPU already. */
 static int make_vgpu(Batch *b, Vm *vm, const Wish *w, Refusal *refusal) {
-        uint32_t device = 0;
-        Vgpu *v;
         int r;
 
-        r = check_limit(b, CLASS_VGPU, 1, refusal);
-        if (r == 0)
-                r = rule_vgpu_create(b->pool, vm, w->pgpu->group, w->type, NULL, /* importing= */ true, &device, refusal);
-        if (r == 0 && refusal->code != ERROR_NONE)
-                return 1;
-        r = r ?: vgpu_add(b, vm, w->pgpu->group, w->type, device, NULL, strempty(w->form.extra_args), &v);
-        if (r != 0)
-                return r;
-        v->pinned = true;
-        v->pinned_pci = w->form.pci_id;
-        return vm_needs_update(b, vm, refusal);
+        r = vgpu_add_pinned(b, vm, w->pgpu, w->type, strempty(w->form.extra_args), refusal);
+        return r ?: vm_needs_update(b, vm, refusal);
 }
 
 int platform_vgpu_ensure(Batch *b, Vm *vm, bool starting, Refusal *refusal) {

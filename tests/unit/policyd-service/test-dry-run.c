@@ -219,14 +219,23 @@ static void the_dry_run_is_the_start(void **state) {
         assert_true(total.n_not_allowed > N_POOLS / 2);
 }
 
+/* It wants the function 0000:03:00.0, which is no GPU. */
+static Vm *create_nic(World *w) {
+        Vm *vm;
+
+        assert_int_equal(world_request(w, vms_create(w->policy,
+                                                  "{\"name_label\":\"nic\",\"config\":{\"c_info\":{\"type\":\"hvm\"},"
+                                                  "\"b_info\":{\"max_memkb\":1048576},\"pcidevs\":[{\"bus\":3}]}}",
+                                                  &vm, fresh(w))),
+                ERROR_NONE);
+        return vm;
+}
+
 /* The host that has the device takes the VM, though the group's algorithm would like another better. */
 static void a_device_decides_the_host(void **state) {
         FakeHost *a, *b;
         _cleanup_world_ World *w = world_of_two_k1(&a, &b);
-        const char *record = "{\"name_label\":\"nic\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":"
-                             "{\"max_memkb\":1048576},\"pcidevs\":[{\"bus\":3}]}}";
         Uuid ids[3];
-        Vm *vm;
 
         a->functions[0] = "0000:04:00.0";
         b->functions[0] = "0000:03:00.0";
@@ -234,8 +243,7 @@ static void a_device_decides_the_host(void **state) {
         fake_inventory_changed(b);
         world_run(w);
         for (size_t i = 0; i < 3; i++) {
-                assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
-                ids[i] = vm->object.id;
+                ids[i] = create_nic(w)->object.id;
                 if (i == 0)
                         assert_int_equal(world_create_vgpu(w, &ids[i], "GRID K100", NULL), ERROR_NONE);
         }
@@ -372,24 +380,16 @@ static void a_config_is_set_with_its_gpus_or_not_at_all(void **state) {
 static void a_host_without_devices_gets_no_vm_that_wants_one(void **state) {
         FakeHost *a, *b;
         _cleanup_world_ World *w = world_of_two_k1(&a, &b);
-        Vm *vm;
 
         a->has_no_functions = b->has_no_functions = true;
         fake_inventory_changed(a);
         fake_inventory_changed(b);
         world_run(w);
-        assert_int_equal(world_request(w, vms_create(w->policy,
-                                                  "{\"name_label\":\"nic\",\"config\":{\"c_info\":{\"type\":\"hvm\"},"
-                                                  "\"b_info\":{\"max_memkb\":1048576},\"pcidevs\":[{\"bus\":3}]}}",
-                                                  &vm, fresh(w))),
-                ERROR_NONE);
-        assert_int_equal(world_start_vm(w, &vm->object.id, NULL), ERROR_VM_REQUIRES_PCI);
+        assert_int_equal(world_start_vm(w, &create_nic(w)->object.id, NULL), ERROR_VM_REQUIRES_PCI);
 }
 
 /* Its host was declared dead, and the VM destroyed: it has the device all the same. */
 static void a_vm_that_is_not_of_the_pool_keeps_its_device(void **state) {
-        static const char record[] = "{\"name_label\":\"nic\",\"config\":{\"c_info\":{\"type\":\"hvm\"},"
-                                     "\"b_info\":{\"max_memkb\":1048576},\"pcidevs\":[{\"bus\":3}]}}";
         _cleanup_refusal_ Refusal refusal = {};
         StartOptions dry = {.dry_run = true};
         FakeHost *a;
@@ -398,8 +398,7 @@ static void a_vm_that_is_not_of_the_pool_keeps_its_device(void **state) {
         Vm *vm;
         Job *j;
 
-        assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
-        first = vm->object.id;
+        first = create_nic(w)->object.id;
         assert_int_equal(world_start_vm(w, &first, NULL), ERROR_NONE);
         world_run(w);
         a->down = true;
@@ -412,7 +411,7 @@ static void a_vm_that_is_not_of_the_pool_keeps_its_device(void **state) {
         fake_lose(a, "It comes back.");
         world_run(w);
 
-        assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
+        vm = create_nic(w);
         next = vm->object.id;
         assert_int_equal(vms_start(w->policy, vm, &dry, &j, fresh(w)), 0);
         assert_int_equal(w->refusal.code, ERROR_VM_REQUIRES_PCI);
@@ -433,12 +432,7 @@ static void a_host_may_allow_no_devices(void **state) {
         fake_inventory_changed(a);
         fake_inventory_changed(b);
         world_run(w);
-        assert_int_equal(
-                world_request(w, vms_create(w->policy,
-                                         "{\"name_label\":\"nic\",\"config\":{\"c_info\":{\"type\":\"hvm\"},"
-                                         "\"b_info\":{\"max_memkb\":1048576},\"pcidevs\":[{\"bus\":3}]}}",
-                                         &vm, fresh(w))),
-                ERROR_NONE);
+        vm = create_nic(w);
         assert_int_equal(world_start_vm(w, &vm->object.id, NULL), ERROR_CONFIG_NOT_ALLOWED);
         assert_non_null(strstr(w->refusal.message, "does not allow pcidevs"));
         assert_int_equal(a->n_starts + b->n_starts, 0);
