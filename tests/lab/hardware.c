@@ -5,7 +5,8 @@
  * behind it what the board carries. A GRID board is a PCI switch (upstream port, one downstream port a GPU)
  * with each GPU function 0 of its own bus, as on the real K1 and K2; the buses of the first board's GPUs
  * start at 0x83, where they were seen on real machines. An HGX board has four switches, each with two GPUs and a network
- * card; the first two are on NUMA node 0, the others on node 1. Ids, class, revision and BAR sizes are the boards' own.
+ * card; the first two are on NUMA node 0, the others on node 1. Ids, class, revision and BAR sizes are as
+ * public listings have them.
  */
 
 #include <fcntl.h>
@@ -91,8 +92,8 @@ static const Board boards[_CARD_MAX] = {
         },
 };
 
-/* Ids and classes of pci.ids and of public listings (NVIDIA's and Intel's drivers, AMD's GIM); numbers of virtual functions as the
- * boards' SR-IOV capabilities have them. */
+/* Ids and classes of pci.ids and of public listings (NVIDIA's and Intel's drivers, AMD's GIM); numbers of virtual functions as
+ * such listings have them. */
 static const Board newer_boards[_CARD_MAX] = {
         [CARD_A16] = {
                 .vendor = 0x10de, .device = 0x25b6, .subsystem_vendor = 0x10de, .subsystem_device = 0x14a9,
