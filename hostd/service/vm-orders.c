@@ -192,6 +192,25 @@ static int check_config_functions(const Hostd *h, const StartOrder *order, Refus
         return 0;
 }
 
+/* libxl would say so after the start has begun, and policyd could not take another host by then. */
+static int check_functions_are_there(const Hostd *h, const StartOrder *order, Refusal *refusal) {
+        char *const *there = h->gpus.hardware.functions;
+        struct json_object *functions;
+        PciAddress address;
+        size_t n;
+
+        functions = vm_config_functions(order->vm.config, &n);
+        for (size_t i = 0; i < n && !(h->gpus.hardware.source_is_bad && !there); i++) {
+                (void) vm_config_function(json_object_array_get_idx(functions, i), &address);
+                if (!strv_contains(there, PCI_TEXT(&address)) && !order_has_function(order, &address))
+                        return refusal_made(refusal, ERROR_VM_REQUIRES_PCI,
+                                "The config of VM '%s' passes %s through (pcidevs[%zu]), and this host has no such PCI function to "
+                                "give. If it was plugged in since, rescan the host.",
+                                order->vm.name_label, PCI_TEXT(&address), i);
+        }
+        return 0;
+}
+
 typedef struct ConfigRefusal {
         const StartOrder *order;
         Refusal *refusal;
@@ -421,7 +440,8 @@ static int accept_start(Hostd *h, const StartOrder *order, const char *text, Ref
                         "This host holds %d VMs, the most that it takes.", HOST_VMS_MAX);
 
         r = check_owner(order, refusal) ?: check_config_functions(h, order, refusal) ?:
-            check_order(h, order, types, refusal) ?: check_config_keys(h, order, refusal);
+            check_order(h, order, types, refusal) ?: check_config_keys(h, order, refusal) ?:
+            check_functions_are_there(h, order, refusal);
         if (r > 0)
                 log_event(LOG_WARNING, MSG_VM_REFUSED,
                         FIELDS(vm_log_field(&order->vm.uuid, (char[VM_LOG_FIELD_MAX]){}),

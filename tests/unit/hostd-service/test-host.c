@@ -304,6 +304,26 @@ static void what_others_have_is_taken(void **state) {
         assert_int_equal(give_start(w, taken_one), ERROR_NONE);
 }
 
+/* policyd places by the inventory, which may be older than the host. */
+static void a_function_that_is_not_there_is_refused(void **state) {
+        static char *allowed[] = {(char *) "pcidevs", NULL};
+        Uuid token = new_uuid(), vm = new_uuid();
+        _cleanup_free_ char *plain = start_order(1, &token, &vm, NULL, 0), *order = NULL;
+        _cleanup_refusal_ Refusal refusal = {};
+        World *w = *state;
+        char *at = strstr(plain, "\"type.hvm\":{}}");
+
+        assert_non_null(at);
+        at += strlen("\"type.hvm\":{}}");
+        assert_true(asprintf(&order, "%.*s,\"pcidevs\":[{\"bus\":9}]%s", (int) (at - plain), plain, at) > 0);
+        world_claim(w, 1);
+        w->settings.allowed_config_keys = allowed;
+        assert_int_equal(host_start_vm(w->host, CLAIMER, order, &refusal), 0);
+        w->settings.allowed_config_keys = NULL;
+        assert_int_equal(refusal.code, ERROR_VM_REQUIRES_PCI);
+        assert_non_null(strstr(refusal.message, "passes 0000:09:00.0 through (pcidevs[0]), and this host has no such PCI function"));
+}
+
 static void memory_of_vms_without_a_domain_is_not_free(void **state) {
         Uuid token = new_uuid(), vm = new_uuid();
         _cleanup_free_ char *order = start_order(1, &token, &vm, NULL, 0);
@@ -572,6 +592,7 @@ int main(void) {
                 WORLD_TEST(a_slot_being_started_is_taken),
                 WORLD_TEST(bridges_of_open_vswitch_are_networks),
                 WORLD_TEST(what_others_have_is_taken),
+                WORLD_TEST(a_function_that_is_not_there_is_refused),
                 WORLD_TEST(memory_of_vms_without_a_domain_is_not_free),
                 WORLD_TEST(vms_are_counted),
                 WORLD_TEST(a_stop_in_the_queue_ends_the_vm),
