@@ -29,23 +29,28 @@ static void ids_done(Ids *i) {
         free(i->device);
 }
 
-/* "0x8086" as "8086". */
-static char *read_id(const char *folder, const char *name) {
+/* "0x8086" as "8086". -EINVAL: it is no such number, which a list of types would not take either. */
+static int read_id(const char *folder, const char *name, char **ret) {
         _cleanup_free_ char *path = path_join(folder, name), *line = NULL;
+        const char *id;
 
         if (!path || file_read_line(path, &line) < 0)
-                return NULL;
-        return strdup(startswith(line, "0x") ?: line);
+                return -ENOENT;
+        id = startswith(line, "0x");
+        if (!id || strlen(id) != 4 || strspn(id, "0123456789abcdef") != 4)
+                return -EINVAL;
+        *ret = strdup(id);
+        return *ret ? 0 : -ENOMEM;
 }
 
 static int read_ids(const char *folder, Ids *ret) {
         _cleanup_free_ char *path = path_join(folder, "sriov_totalvfs"), *line = NULL;
+        int r;
 
-        ret->vendor = read_id(folder, "vendor");
-        ret->device = read_id(folder, "device");
-        if (!path || !ret->vendor || !ret->device)
-                return -ENOENT;
-        return file_read_line(path, &line) < 0 ? 0 : parse_u32(line, &ret->total);
+        if (!path)
+                return -ENOMEM;
+        r = read_id(folder, "vendor", &ret->vendor) ?: read_id(folder, "device", &ret->device);
+        return r < 0 || file_read_line(path, &line) < 0 ? r : parse_u32(line, &ret->total);
 }
 
 static void print_way(const Ids *ids, const char *name, uint32_t n) {
@@ -71,6 +76,10 @@ static int sriov_propose(Ctl *ctl) {
         if (asprintf(&folder, "%s/devices/%s", sysfs ?: "/sys/bus/pci", PCI_TEXT(&address)) < 0)
                 return ctl_say_error("INTERNAL_ERROR", "out of memory");
         r = read_ids(folder, &ids);
+        if (r == -ENOMEM)
+                return ctl_say_error("INTERNAL_ERROR", "out of memory");
+        if (r < 0 && r != -ENOENT)
+                return ctl_usage("vendor, device or sriov_totalvfs in %s is no number", folder);
         if (r < 0)
                 return ctl_usage("this host has no PCI function %s; run this on the host that has the board", PCI_TEXT(&address));
         if (ids.total == 0)
