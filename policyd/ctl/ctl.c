@@ -15,6 +15,7 @@
 #include "protocol/names.h"
 
 #define AMBIGUOUS_SHOWN 8
+#define DBUS_ERRORS "org.freedesktop.DBus.Error." /* names for what is no error of policyd's */
 
 const char *ctl_arg(const Ctl *ctl, const char *key) {
         return args_get(&ctl->args, key);
@@ -58,14 +59,14 @@ static void say(const char *before, const char *text) {
         fprintf(stderr, "%s%s\n", before, strempty(b.text));
 }
 
-static void say_formatted(const char *prefix, const char *code, const char *format, va_list ap) _printf_(3, 0);
+static void say_formatted(const char *prefix, const char *code, const char *name, const char *format, va_list ap) _printf_(4, 0);
 
-static void say_formatted(const char *prefix, const char *code, const char *format, va_list ap) {
+static void say_formatted(const char *prefix, const char *code, const char *name, const char *format, va_list ap) {
         _cleanup_free_ char *text = NULL;
 
         if (vasprintf(&text, format, ap) < 0)
                 text = NULL;
-        keep_error(code, "", strempty(text));
+        keep_error(code, name, strempty(text));
         say(prefix, strempty(text));
 }
 
@@ -73,7 +74,7 @@ int ctl_usage(const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
-        say_formatted("xenvgpu: ", "USAGE", format, ap);
+        say_formatted("xenvgpu: ", "USAGE", DBUS_ERRORS "InvalidArgs", format, ap);
         va_end(ap);
         return EXIT_USAGE;
 }
@@ -99,22 +100,18 @@ static char *foreign_code(const char *name) {
         return strbuf_take(&b);
 }
 
-static int say_code(const char *code, const char *name, const char *message) {
+int ctl_say_code(const char *code, const char *name, const char *message) {
         keep_error(code, name, message);
         fprintf(stderr, "error: %s", code);
         say(": ", message);
         return EXIT_REFUSED;
 }
 
-int ctl_say_code(const char *code, const char *message) {
-        return say_code(code, "", message);
-}
-
 int ctl_say_error(const char *name, const char *message) {
         ErrorCode code = error_code_from_name(name);
         _cleanup_free_ char *word = code >= 0 ? strdup(error_code_xapi(code)) : foreign_code(name);
 
-        return say_code(strempty(word), name, message);
+        return ctl_say_code(strempty(word), name, message);
 }
 
 int ctl_say_not_here(const char *name, const char *why) {
@@ -125,11 +122,11 @@ int ctl_say_not_here(const char *name, const char *why) {
         return ctl_say_error("org.xenvgpu.Error.NotSupported", sentence);
 }
 
-int ctl_unreachable(const char *format, ...) {
+int ctl_unreachable(const char *name, const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
-        say_formatted("error: POLICYD_UNREACHABLE: ", "POLICYD_UNREACHABLE", format, ap);
+        say_formatted("error: POLICYD_UNREACHABLE: ", "POLICYD_UNREACHABLE", isempty(name) ? DBUS_ERRORS "Disconnected" : name, format, ap);
         va_end(ap);
         return EXIT_UNREACHABLE;
 }
@@ -139,13 +136,13 @@ int ctl_failed(int r, const ClientError *error) {
         case -EREMOTEIO:
                 return ctl_say_error(strempty(error->name), strempty(error->message));
         case -ECONNREFUSED:
-                return ctl_unreachable("policyd cannot be reached (%s). Is xenvgpu-policyd running there? "
+                return ctl_unreachable(error->name, "policyd cannot be reached (%s). Is xenvgpu-policyd running there? "
                                        "XENVGPU_ADDRESS and --host name another bus.",
                         strempty(error->message));
         case -ETIMEDOUT:
-                return ctl_unreachable("policyd gave no answer (%s), so whether it did this is not known. Look, and ask anew.", strempty(error->message));
+                return ctl_unreachable(error->name, "policyd gave no answer (%s), so whether it did this is not known. Look, and ask anew.", strempty(error->message));
         default:
-                return ctl_say_code("INTERNAL_ERROR", strerror(-r));
+                return ctl_say_error("org.xenvgpu.Error.InternalError", strerror(-r));
         }
 }
 

@@ -47,12 +47,12 @@ int ctl_usage_number(const Field *f, const char *text); /* it is none */
 int ctl_print_error(void);
 /* Prints "error: CODE: sentence" for a D-Bus error name and returns the exit status. */
 int ctl_say_error(const char *name, const char *message);
-/* The same for what is no error of policyd's. */
-int ctl_say_code(const char *code, const char *message);
+/* The same where the code does not follow from the name. */
+int ctl_say_code(const char *code, const char *name, const char *message);
 /* "error: NOT_SUPPORTED: There is no NAME: sentence", for what xe has. */
 int ctl_say_not_here(const char *name, const char *why);
-/* "error: POLICYD_UNREACHABLE: sentence" */
-int ctl_unreachable(const char *format, ...) _printf_(1, 2);
+/* "error: POLICYD_UNREACHABLE: sentence"; with the bus's name of the error, or NULL. */
+int ctl_unreachable(const char *name, const char *format, ...) _printf_(2, 3);
 /* The same for the outcome of a call. */
 int ctl_failed(int r, const ClientError *error);
 

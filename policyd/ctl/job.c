@@ -97,7 +97,7 @@ static int outcome(const ViewObject *job) {
 static int policyd_went(const char *path) {
         char uuid[37];
 
-        return ctl_unreachable("policyd went away; the job goes on when it is back: xenvgpu job-wait uuid=%s", path_to_uuid(path, uuid));
+        return ctl_unreachable(NULL, "policyd went away; the job goes on when it is back: xenvgpu job-wait uuid=%s", path_to_uuid(path, uuid));
 }
 
 /*

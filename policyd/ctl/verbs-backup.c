@@ -28,7 +28,7 @@ static int write_into(Ctl *ctl, int fd, uint64_t *ret_bytes) {
         r = client_call(ctl->client, POLICY_PATH, POLICY_IFACE_MANAGER, "Backup", &error, &bytes, "hV", fd,
                 (ClientOption[1]){});
         if (r == -EOPNOTSUPP) {
-                return ctl_say_code("NOT_SUPPORTED",
+                return ctl_say_error("org.xenvgpu.Error.NotSupported",
                         "Through --host no file can be handed over. Run it on the master: ssh USER@MASTER xenvgpu pool-backup - >FILE");
         }
         if (r < 0)
@@ -42,7 +42,7 @@ static int failed(const char *what, const char *path, int error) {
 
         if (asprintf(&sentence, "Cannot %s '%s': %s.", what, path, strerror(error)) < 0)
                 return ctl_no_memory();
-        return ctl_say_code("IO_ERROR", sentence);
+        return ctl_say_code("IO_ERROR", "org.freedesktop.DBus.Error.IOError", sentence);
 }
 
 static int sync_folder_of(const char *path) {
