@@ -221,6 +221,7 @@ static const Field quota_fields[] = {
 static const Field job_fields[] = {
         UUID_COLUMN,
         COLUMN(job, OPERATION),
+        LABEL_COLUMN("objects-name-label", job, OBJECTS),
         COLUMN(job, STATE),
         COLUMN(job, PROGRESS),
         RO(job, STAGE),
