@@ -40,13 +40,16 @@ static int wait_for_host(Ctl *ctl, const char *path) {
 
         for (;;) {
                 _cleanup_client_signal_ ClientSignal signal = {};
-                const ViewObject *host;
+                _cleanup_client_error_ ClientError error = {};
+                ViewObject *host;
                 int r;
 
                 view_forget(ctl->view, path);
-                host = view_get(ctl->view, path);
-                if (!host)
+                r = view_fetch(ctl->view, path, &error, &host);
+                if (r == -EREMOTEIO)
                         return ctl_say_error("org.xenvgpu.Error.NoSuchObject", "The host is gone.");
+                if (r < 0)
+                        return ctl_failed(r, &error);
                 if (streq(object_text(host, "State"), "online"))
                         return EXIT_DONE;
                 if (streq(object_text(host, "State"), "offline") || time(NULL) >= end)
