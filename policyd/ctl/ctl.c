@@ -35,20 +35,28 @@ static void keep_error(const char *code, const char *name, const char *message) 
         last_error.message = strdup(message);
 }
 
+int ctl_add_error(struct json_object *record) {
+        struct json_object *error = json_object_new_object();
+        int r;
+
+        r = json_add(record, "error", error);
+        if (r >= 0)
+                r = json_add_string(error, "code", strempty(last_error.code));
+        if (r >= 0)
+                r = json_add_string(error, "name", strempty(last_error.name));
+        return r < 0 ? r : json_add_string(error, "message", strempty(last_error.message));
+}
+
 int ctl_print_error(void) {
-        _cleanup_strbuf_ StrBuf b = {};
+        _cleanup_json_ struct json_object *record = NULL;
 
         if (!last_error.code || print_was_json())
                 return 0;
-        json_write_open(&b, NULL, '{');
-        json_write_open(&b, "error", '{');
-        json_write_string(&b, "code", last_error.code);
-        json_write_string(&b, "name", last_error.name);
-        json_write_string(&b, "message", last_error.message);
-        json_write_close(&b, '}');
-        json_write_close(&b, '}');
+        record = json_object_new_object();
+        if (!record || ctl_add_error(record) < 0)
+                return EXIT_REFUSED;
         keep_error("", "", "");
-        return ctl_print_written(&b);
+        return print_json(stdout, record) < 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
 /* An error quotes texts that others chose: control characters are escaped, so that it stays one line and a terminal acts on nothing. */
@@ -248,7 +256,11 @@ int ctl_find(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path
 }
 
 int ctl_find_key(Ctl *ctl, const char *key, const char *class_name, char **ret_path) {
-        return ctl_find(ctl, class_find(class_name), ctl_arg(ctl, key), ret_path);
+        int r = ctl_find(ctl, class_find(class_name), ctl_arg(ctl, key), ret_path);
+
+        if (r == 0 && streq(key, "uuid"))
+                (void) path_to_uuid(*ret_path, ctl->subject);
+        return r;
 }
 
 int ctl_usage_number(const Field *f, const char *text) {

@@ -32,8 +32,12 @@ typedef struct Ctl {
         unsigned width; /* of the terminal, or 80 */
         bool is_subscribed; /* to jobs */
         bool collects;      /* jobs of several objects are waited for in the end, not one by one */
-        char **jobs;        /* those */
+        struct CollectedJob {
+                char *path, subject[37];
+        } *jobs; /* those */
         size_t n_jobs;
+        char subject[37], job[37];    /* the object that uuid= names, and the job that was waited for; or "". See objects/outcome.h */
+        struct json_object *outcomes; /* records, with --json */
 } Ctl;
 
 /* A value given on the command line, or NULL. */
@@ -45,6 +49,8 @@ int ctl_usage(const char *format, ...) _printf_(1, 2);
 int ctl_usage_number(const Field *f, const char *text); /* it is none */
 /* With --json what went wrong is an object on stdout too, unless something stands there. */
 int ctl_print_error(void);
+/* As the member "error" of a record. -ENOMEM. */
+int ctl_add_error(struct json_object *record);
 /* Prints "error: CODE: sentence" for a D-Bus error name and returns the exit status. */
 int ctl_say_error(const char *name, const char *message);
 /* The same where the code does not follow from the name. */

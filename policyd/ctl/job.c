@@ -13,7 +13,7 @@
 
 #include "common/base/text.h"
 #include "common/json/json-get.h"
-#include "policyd/ctl/ctl.h"
+#include "policyd/ctl/objects/outcome.h"
 #include "protocol/names.h"
 
 #define BAR_CELLS 24
@@ -211,23 +211,28 @@ static void note_what_changed(Ctl *ctl, const ViewObject *job) {
 }
 
 static int collect(Ctl *ctl, const char *path) {
-        char **jobs = realloc(ctl->jobs, (ctl->n_jobs + 1) * sizeof(*jobs));
+        struct CollectedJob *jobs = realloc(ctl->jobs, (ctl->n_jobs + 1) * sizeof(*jobs));
 
         if (!jobs)
                 return ctl_no_memory();
         ctl->jobs = jobs;
-        jobs[ctl->n_jobs] = strdup(path);
-        return jobs[ctl->n_jobs++] ? 0 : ctl_no_memory();
+        jobs[ctl->n_jobs].path = strdup(path);
+        memcpy(jobs[ctl->n_jobs].subject, ctl->subject, sizeof(ctl->subject));
+        return jobs[ctl->n_jobs++].path ? 0 : ctl_no_memory();
 }
 
 int job_wait_collected(Ctl *ctl) {
         int worst = 0;
 
         for (size_t i = 0; i < ctl->n_jobs; i++) {
-                int r = job_wait(ctl, strempty(ctl->jobs[i]));
+                const char *path = strempty(ctl->jobs[i].path);
+                int r = job_wait(ctl, path);
 
+                memcpy(ctl->subject, ctl->jobs[i].subject, sizeof(ctl->subject));
+                (void) path_to_uuid(path, ctl->job);
+                r = outcome_note(ctl, r);
                 worst = MAX_OF(worst, r);
-                free(ctl->jobs[i]);
+                free(ctl->jobs[i].path);
         }
         free(ctl->jobs);
         ctl->jobs = NULL;
@@ -245,6 +250,7 @@ int job_follow(Ctl *ctl, struct json_object *job) {
                 return ctl_print_created(ctl, job);
         if (ctl->collects)
                 return collect(ctl, path);
+        (void) path_to_uuid(path, ctl->job);
         r = job_wait(ctl, path);
         if (r == EXIT_DONE && ctl_arg(ctl, "idempotency-key"))
                 note_what_changed(ctl, view_get(ctl->view, path));

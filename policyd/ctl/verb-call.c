@@ -11,6 +11,7 @@
 #include "common/base/parse.h"
 #include "common/json/json-get.h"
 #include "common/base/strlist.h"
+#include "policyd/ctl/objects/outcome.h"
 #include "policyd/ctl/objects/select.h"
 #include "protocol/names.h"
 
@@ -166,20 +167,33 @@ static int run_once(Ctl *ctl) {
         return ctl->verb->run ? ctl->verb->run(ctl) : verb_call_method(ctl, ctl->verb->method);
 }
 
+/* On the pool, or one of the verbs that every class has. */
+static int run_apart(Ctl *ctl) {
+        int r = run_once(ctl);
+
+        if (r != EXIT_DONE || (!ctl->class && !ctl->verb->method))
+                return r;
+        return outcome_print(ctl, outcome_note(ctl, r));
+}
+
 /* On each object that is meant; one that refuses does not spare the others. Jobs run side by side. */
 static int run_on_each(Ctl *ctl) {
         _cleanup_(strv_freep) char **uuids = NULL;
         int worst = select_objects(ctl, class_find(ctl->verb->on), &uuids), r;
+        size_t n;
 
         ctl->collects = worst == 0 && uuids[0] && uuids[1];
         for (size_t i = 0; worst <= EXIT_REFUSED && uuids && uuids[i]; i++) {
                 if (args_set(&ctl->args, "uuid", uuids[i]) < 0)
                         return ctl_no_memory();
+                n = ctl->n_jobs;
                 r = run_once(ctl);
+                if (ctl->n_jobs == n)
+                        r = outcome_note(ctl, r);
                 worst = MAX_OF(worst, r);
         }
         r = job_wait_collected(ctl);
-        return MAX_OF(worst, r);
+        return outcome_print(ctl, MAX_OF(worst, r));
 }
 
 int verb_run(Ctl *ctl, VerbName v) {
@@ -188,7 +202,7 @@ int verb_run(Ctl *ctl, VerbName v) {
         ctl->verb = v.verb;
         ctl->class = v.class;
         if (!v.verb->on)
-                return run_once(ctl);
+                return run_apart(ctl);
         r = run_on_each(ctl);
         /* It pointed to what is freed now. */
         (void) args_set(&ctl->args, "uuid", "");

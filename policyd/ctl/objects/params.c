@@ -16,7 +16,7 @@ static int find_object(Ctl *ctl, ViewObject **ret) {
         ViewObject *o;
         int r;
 
-        r = ctl_find(ctl, ctl->class, ctl_arg(ctl, "uuid"), &path);
+        r = ctl_find_key(ctl, "uuid", ctl->class->name, &path);
         if (r != 0)
                 return r;
         o = view_get(ctl->view, path);
@@ -190,7 +190,7 @@ static int verb_param_set(Ctl *ctl) {
         if (given.n == 0)
                 return ctl_usage("nothing to set: give FIELD=value");
 
-        r = ctl_find(ctl, ctl->class, ctl_arg(ctl, "uuid"), &path);
+        r = ctl_find_key(ctl, "uuid", ctl->class->name, &path);
         for (size_t i = 0; r == 0 && i < given.n; i++)
                 r = set_field(ctl, path, given.items[i].field, given.items[i].value);
         return r;
@@ -283,7 +283,7 @@ static int change_lists(Ctl *ctl, bool add) {
                 return r;
         if (changes.n == 0)
                 return ctl_usage("nothing to change: give param-name=FIELD param-key=value, or of a map param-name=FIELD KEY=value");
-        r = ctl_find(ctl, ctl->class, ctl_arg(ctl, "uuid"), &path);
+        r = ctl_find_key(ctl, "uuid", ctl->class->name, &path);
         for (size_t i = 0; r == 0 && i < changes.n; i++)
                 r = change_list(ctl, path, changes.items[i].field, changes.items[i].key, changes.items[i].value, add);
         return r;
@@ -309,7 +309,7 @@ static int verb_param_clear(Ctl *ctl) {
                 return field_unknown(ctl->class, name);
         if (field.as_label || !field_is_settable(field.field) || (field.field->set && !strchr("soO", field.field->set_type)))
                 return not_changeable(ctl, field.field, "cleared");
-        r = ctl_find(ctl, ctl->class, ctl_arg(ctl, "uuid"), &path);
+        r = ctl_find_key(ctl, "uuid", ctl->class->name, &path);
         if (r != 0)
                 return r;
         if (!field.field->entries)
