@@ -389,9 +389,11 @@ int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu 
         return r < 0 ? r : list_others(&tree, *ret, *ret_n, ret_others);
 }
 
+#define REASON_MAX 255
+
 /* The sentence of the first one, for all of them. */
 static char *describe_suspects(const Pgpu *p, const PciAddress *first, const char *why) {
-        _cleanup_free_ char *clause = strdup(why);
+        _cleanup_free_ char *clause = text_clean(why, strlen(why), TEXT_LINE, REASON_MAX);
 
         if (!clause)
                 return NULL;

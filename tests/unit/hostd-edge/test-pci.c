@@ -467,6 +467,33 @@ static void sysfs_tells_where_a_gpu_hangs(void **state) {
         }
 }
 
+/* Its reason goes out on the bus, which ends the connection of who sends what is no text. */
+static void a_suspicion_is_a_sentence_whatever_its_note_holds(void **state) {
+        static const struct {
+                const char *note, *said;
+        } cases[] = {
+                {"Its reset failed: \x1b[2Jno\xff.", "Virtual function 0000:03:01.2 is given to no VM: its reset failed: \ufffd[2Jno\ufffd."},
+                {"", "Virtual function 0000:03:01.2 is given to no VM: "},
+        };
+        _cleanup_free_ char *sysfs = strdup(in_folder(state, "sys")), *longer = calloc(1, 2001);
+
+        record_machine(state);
+        for (size_t i = 0; i <= ARRAY_SIZE(cases); i++) {
+                const PciScanSettings settings = {.sysfs_path = sysfs, .runtime = *state};
+                Pgpu p = {.address = {.bus = 3, .dev = 1}, .total_functions = 4};
+
+                memset(longer, 'x', 2000);
+                write_file(state, "divisions/0000:03:01.2.suspect", i < ARRAY_SIZE(cases) ? cases[i].note : longer);
+                assert_ok(pci_scan_division(&settings, &p));
+                assert_int_equal(p.n_suspect, 1);
+                if (i < ARRAY_SIZE(cases))
+                        assert_string_equal(p.suspicion, cases[i].said);
+                else
+                        assert_true(strlen(p.suspicion) < 400);
+                pgpu_done(&p);
+        }
+}
+
 static void listing_tells_what_it_can(void **state) {
         _cleanup_free_ char *text = listing_of_machine();
         _cleanup_found_ Found f = {};
@@ -645,6 +672,7 @@ int main(void) {
                 IN_FOLDER(arbiter_names_the_display),
                 IN_FOLDER(sources_that_are_none),
                 IN_FOLDER(sysfs_tells_where_a_gpu_hangs),
+                IN_FOLDER(a_suspicion_is_a_sentence_whatever_its_note_holds),
                 IN_FOLDER(listing_tells_what_it_can),
                 cmocka_unit_test(listing_may_have_other_line_ends),
                 cmocka_unit_test(cut_listing_gives_whole_devices),
