@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 
+#include "common/base/text.h"
+#include "common/io/file.h"
 #include "common/io/pidfd.h"
 #include "hostd/core/nvidia-driver.h"
 #include "hostd/dm/readiness.h"
@@ -14,6 +16,7 @@
 #include "hostd/edge/own-disks.h"
 #include "hostd/edge/sysfs-facts.h"
 #include "hostd/helper/passthrough.h"
+#include "hostd/run/division.h"
 #include "hostd/run/run-record.h"
 #include "hostd/run/run-socket.h"
 #include "hostd/run/sim-host.h"
@@ -111,14 +114,16 @@ static void read_lists(const char *text) {
 }
 
 static void read_sysfs(const char *text) {
-        static const char *const names[] = {"driver.link", "physfn.link", "realpath", "boot_vga", "resource"};
+        static const char *const names[] = {"driver.link", "physfn.link", "realpath", "boot_vga", "resource", "unique_id",
+                "numa_node", "sriov_totalvfs"};
         SysfsFacts facts;
 
         for (size_t i = 0; i < ARRAY_SIZE(names); i++)
                 scratch_write(names[i], text, strlen(text));
         if (sysfs_facts_read(scratch_folder(), &facts) < 0)
                 return;
-        demand(facts.driver && facts.bridge);
+        demand(facts.driver && facts.bridge && facts.pci_switch);
+        demand(isempty(facts.unique_id) || text_is_name(facts.unique_id, strlen(facts.unique_id)));
         sysfs_facts_done(&facts);
 }
 
@@ -129,6 +134,25 @@ static void read_words(const char *text) {
         (void) nvidia_driver_supports_multi_vgpu("450.1", allowed);
         for (EmulatorForm form = 0; form < _EMULATOR_FORM_MAX; form++)
                 (void) readiness_judge(form, text, text);
+}
+
+/* Of divisions, and of the function that a VM has. */
+static void read_notes(const char *text) {
+        static const PciAddress address = {.bus = 0x81};
+        _cleanup_free_ char *folder = path_join(scratch_folder(), "divisions");
+        FunctionNote function;
+        Division division;
+
+        if (!folder || mkdir_parents(folder, 0700) < 0)
+                abort();
+        scratch_write("function.json", text, strlen(text));
+        scratch_write("divisions/0000:81:00.0", text, strlen(text));
+        if (function_note_read(scratch_folder(), &function) >= 0)
+                demand(function_note_write(scratch_folder(), &function) >= 0);
+        if (division_read(scratch_folder(), &address, &division) < 0)
+                return;
+        demand(division_write(scratch_folder(), &address, &division) >= 0);
+        division_done(&division);
 }
 
 /* A process gives itself any name. */
@@ -144,7 +168,7 @@ static void read_stat(const char *text) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static void (*const readers[])(const char *) = {read_run_record, read_dm_record, read_order, read_sim_host,
-                read_functions, read_lines, read_lists, read_sysfs, read_words, read_stat};
+                read_functions, read_lines, read_lists, read_sysfs, read_words, read_stat, read_notes};
         _cleanup_free_ char *text = size > 0 ? strndup((const char *) data + 1, size - 1) : NULL;
 
         if (text)
