@@ -60,6 +60,13 @@ static void print_way(const Ids *ids, const char *name, uint32_t n) {
                 printf("%s:%s name='GPU %s 1/%u' vfs_per_pgpu=%u\n", ids->vendor, ids->device, ids->device, n, n);
 }
 
+/* The command line makes sense, and the board does not allow it. The sentence is freed. */
+static int refuse(const char *name, char *sentence) {
+        _cleanup_free_ char *owned = sentence;
+
+        return owned ? ctl_say_error(name, owned) : ctl_no_memory();
+}
+
 static int sriov_propose(Ctl *ctl) {
         const char *pgpu = ctl_arg(ctl, "pgpu"), *sysfs = ctl_arg(ctl, "sysfs"), *name = ctl_arg(ctl, "name");
         const char *slash = strrchr(pgpu, '/');
@@ -74,18 +81,20 @@ static int sriov_propose(Ctl *ctl) {
         if (name && strchr(name, '\''))
                 return ctl_usage("a name in the list has no apostrophe");
         if (asprintf(&folder, "%s/devices/%s", sysfs ?: "/sys/bus/pci", PCI_TEXT(&address)) < 0)
-                return ctl_say_error("INTERNAL_ERROR", "out of memory");
+                return ctl_no_memory();
         r = read_ids(folder, &ids);
         if (r == -ENOMEM)
-                return ctl_say_error("INTERNAL_ERROR", "out of memory");
+                return ctl_no_memory();
         if (r < 0 && r != -ENOENT)
-                return ctl_usage("vendor, device or sriov_totalvfs in %s is no number", folder);
+                return refuse("org.xenvgpu.Error.InvalidRecord", text_printf("In %s vendor, device or sriov_totalvfs is no number.", folder));
         if (r < 0)
-                return ctl_usage("this host has no PCI function %s; run this on the host that has the board", PCI_TEXT(&address));
+                return refuse("org.xenvgpu.Error.NoSuchObject",
+                        text_printf("This host has no PCI function %s; run this on the host that has the board.", PCI_TEXT(&address)));
         if (ids.total == 0)
-                return ctl_usage("the kernel offers no virtual functions of %s: its driver, or the firmware's setup, has SR-IOV "
-                                 "switched off, or the board has none",
-                        PCI_TEXT(&address));
+                return refuse("org.xenvgpu.Error.NotSupported",
+                        text_printf("The kernel offers no virtual functions of %s: its driver, or the firmware's setup, has SR-IOV "
+                                    "switched off, or the board has none.",
+                                PCI_TEXT(&address)));
         ids.total = MIN_OF(ids.total, (uint32_t) FUNCTIONS_MAX);
         printf("# %s may have %u virtual functions. Keep the lines that you want in /etc/xenvgpu/sriov-types, and rescan.\n",
                 PCI_TEXT(&address), ids.total);
