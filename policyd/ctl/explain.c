@@ -55,7 +55,7 @@ static size_t columns_of(const char *word, size_t size) {
 }
 
 /* Breaks lines at LINE_WIDTH and indents each; a single word may be longer than a line. */
-static void print_wrapped(FILE *out, size_t indent, const char *words) {
+void print_wrapped(FILE *out, size_t indent, const char *words) {
         size_t at = 0;
 
         while (*(words += strspn(words, " "))) {

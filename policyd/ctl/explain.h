@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* Words, from this column on, in lines of 80 columns. */
+void print_wrapped(FILE *out, size_t indent, const char *words);
+
 /* refused_already: the refusal was printed, so only the hosts follow, and nothing where the explanation does not agree. */
 int explain_print(FILE *out, const char *json, bool refused_already, bool as_json);
 /* group NULL: every group; else its uuid. every_type: a row for each, where many are summed up otherwise. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/base/strbuf.h"
+#include "policyd/ctl/explain.h"
 #include "policyd/ctl/not-here.h"
 #include "policyd/ctl/verbs.h"
 
@@ -264,7 +265,8 @@ static int help_verb(const char *name) {
         if (!verb_find(name, &v))
                 return verb_unknown(name);
         keys = describe_keys(v);
-        printf("xenvgpu %s %s\n\n%s\n", name, strempty(keys), v.verb->summary);
+        printf("xenvgpu %s%s%s\n\n", name, isempty(keys) ? "" : " ", strempty(keys));
+        print_wrapped(stdout, 0, v.verb->summary);
         if (v.verb->on)
                 printf("\nInstead of uuid=: %s=NAME, or FIELD=value as %s-list filters%s.\n", v.verb->on, v.verb->on,
                         verb_takes_several(v.verb) ? "; with --multiple each that matches" : "");
