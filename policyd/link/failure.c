@@ -86,6 +86,10 @@ static const Remedy lost_said[] = {
 static const char other_key[] = "The host key of {host} does not have the fingerprint {print}, which was given for it: the "
                                 "host was installed again, or another machine answers in its place. " GIVE_PRINT;
 
+/* ssh compared the host's key with none. */
+static const char no_key_shown[] = "{host} did not show its keys in time, so none could be compared with the fingerprint that was "
+                                   "given: `ssh-keyscan -p {port} {host}` on the master shows them. policyd asks again.";
+
 static const char bus_not_reached[] = "User {user} logged in to {host}, but the system bus cannot be reached "
                                       "there: `systemctl status dbus` on the host, and "
                                       "`journalctl -t systemd-stdio-bridge`, show more.";
@@ -220,7 +224,7 @@ static const char *explain(const LinkFailure *f) {
         if (!f->dropped)
                 return NULL;
         if (f->fingerprint && f->status == 255 && strstr(f->words, "Host key verification failed"))
-                return other_key;
+                return f->key_is_stored ? other_key : no_key_shown;
         if (f->status == 255 && *f->words)
                 return find_said(ssh_said, ARRAY_SIZE(ssh_said), f->words) ?: quoted;
         return explain_status(f);

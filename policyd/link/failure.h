@@ -13,6 +13,7 @@
 typedef struct LinkFailure {
         const LinkAddress *address;
         const char *fingerprint, *key_file; /* of the host's key, where one was given; NULL */
+        bool key_is_stored; /* the file holds the key with this fingerprint */
         const char *words;  /* ssh's lines on stderr, oldest first, each ended by a newline; "" */
         const char *noise;  /* what came on stdout where the bus should have spoken; "" */
         int status, signal; /* how ssh ended; -1: it did not end that way */

@@ -100,6 +100,7 @@ static char *explain(HostLink *link, const char *seen) {
                 .address = &link->address,
                 .fingerprint = link->fingerprint,
                 .key_file = link->key_file,
+                .key_is_stored = link->key_file && host_key_is_stored(link->key_file, link->fingerprint),
                 .words = link->ssh ? ssh_words(link->ssh) : "",
                 .noise = link->noise,
                 .status = -1,

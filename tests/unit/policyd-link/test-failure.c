@@ -118,17 +118,21 @@ static void test_a_fingerprint_that_was_given_decides(void **state) {
         LinkFailure f = {.address = &usual,
                 .fingerprint = "SHA256:abc",
                 .key_file = "/keys/beta_22",
+                .key_is_stored = true,
                 .words = changed_key,
                 .noise = "",
                 .status = 255,
                 .signal = -1,
                 .dropped = true};
-        _cleanup_free_ char *refused = link_failure_sentence(&f), *denied = NULL,
+        _cleanup_free_ char *refused = link_failure_sentence(&f), *denied = NULL, *silent = NULL,
                             *other = link_other_key_sentence(&usual, "SHA256:abc", "SHA256:def");
 
         assert_non_null(strstr(refused, "beta does not have the fingerprint SHA256:abc"));
         assert_non_null(strstr(other, "beta does not have the fingerprint SHA256:abc"));
         assert_non_null(strstr(other, "It has SHA256:def now."));
+        f.key_is_stored = false;
+        silent = link_failure_sentence(&f);
+        assert_non_null(strstr(silent, "beta did not show its keys in time"));
         f.words = "xenvgpu@beta: Permission denied (publickey).\n";
         denied = link_failure_sentence(&f);
         assert_non_null(strstr(denied, "ssh -v -oUserKnownHostsFile=/keys/beta_22 xenvgpu@beta`"));
