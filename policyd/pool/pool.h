@@ -171,6 +171,7 @@ struct Pgpu {
         char *health_reason; /* a sentence; NULL while it is good */
         GpuGroup *group;   /* NULL: in none */
         PtrArray supported, enabled, disabling; /* VgpuType; disabling: no new placements, hostd is being asked */
+        char **keeping;    /* identifiers of the types that were enabled in its former slot, until its host has them; NULL: none are due */
         PtrArray vgpus;    /* Vgpu resident or scheduled here, a VGPU that is both once */
         PtrArray holds;    /* Reservation, once per held instance */
         PlaceStanding standing; /* its own, not its host's; not stored */

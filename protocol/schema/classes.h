@@ -110,6 +110,7 @@
         P(x, PCI_SWITCH, "PCISwitch", "s", CHANGES, TEXT, pci_switch, NONE, "pci-switch", VALUE)                      \
         P(x, SERIAL_NUMBER, "SerialNumber", "s", CHANGES, TEXT, serial_number, OPT("serial_number"), "serial-number", \
                 VALUE)                                                                                                \
+        R(x, TEXTS, keeping, SET("keeping"))                                                                          \
         P(x, WHOLE, "Size", "t", CONST, NUMBER_OF(whole_pgpu), object, NONE, "size", VALUE)
 
 #define GPU_GROUP_SCHEMA(P, R, x)                                                                                    \

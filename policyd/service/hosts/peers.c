@@ -112,6 +112,15 @@ bool peer_has_call(const Peer *peer, const Uuid *token) {
         return false;
 }
 
+bool peer_is_asked_of(const Peer *peer, const Uuid *object) {
+        const Call *call;
+
+        LIST_FOREACH(call, &peer->calls, others)
+                if (uuid_equal(&call->object, object))
+                        return true;
+        return false;
+}
+
 bool peer_withdraw_call(Peer *peer, const Uuid *token) {
         Call *call;
 

@@ -113,6 +113,7 @@ void peer_drop_reported(Peer *peer, const Uuid *vm); /* the host says that it ha
 /* Whether the pool does not know a VM of the host's report, or has it elsewhere. */
 bool report_is_stray(const Hosts *hs, const Host *h, const InventoryVm *report);
 bool peer_has_call(const Peer *peer, const Uuid *token);
+bool peer_is_asked_of(const Peer *peer, const Uuid *object); /* a VM or a PGPU */
 bool peer_withdraw_call(Peer *peer, const Uuid *token); /* where it still waits to be sent */
 int call_new(Peer *peer, CallDone done, void *owner, const Uuid *object, const Uuid *token, Call **ret);
 Call *call_free(Call *call);

@@ -283,48 +283,69 @@ static int32_t node_of(const InventoryPgpu *i) {
 
 /* Cards that moved */
 
-static void types_kept(void *owner, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
-        Hosts *hs = owner;
-        const Pgpu *pgpu = hs->batch->pool ? pool_get(hs->batch->pool, CLASS_PGPU, &call->object) : NULL;
-
-        if (outcome == LINK_REFUSED && pgpu)
-                log_pgpu(LOG_WARNING, NULL, pgpu, "The types of PGPU %s could not be taken along to its new slot: %s", pgpu->name,
-                        strempty(message));
-        if (outcome == LINK_UNKNOWN && pgpu)
-                log_pgpu(LOG_WARNING, NULL, pgpu,
-                        "Whether the types of PGPU %s were taken along to its new slot is not known, since the connection ended; look at "
-                        "its enabled-VGPU-types.",
-                        pgpu->name);
+void pgpu_types_are_kept(Hosts *hs, Pgpu *pgpu) {
+        if (!pgpu->keeping)
+                return;
+        pgpu->keeping = strv_free(pgpu->keeping);
+        pool_touch(hs->batch->pool, &pgpu->object, 0, /* store= */ true);
+        batch_open(hs->batch);
 }
 
-/* hostd keeps what is enabled by the slot. It announces the change itself. */
-static int keep_types(Hosts *hs, const Pgpu *pgpu, VgpuType *const *before, size_t n) {
-        _cleanup_free_ const char **identifiers = calloc(n + 1, sizeof(*identifiers));
-        Peer *peer = peer_of(hs, pgpu->host);
-        size_t k = 0, n_same = 0;
+/* Without an answer it is asked again with the host's next report. */
+static void types_kept(void *owner, const Call *call, LinkOutcome outcome, ErrorCode code, const char *message) {
+        Hosts *hs = owner;
+        Pgpu *pgpu = hs->batch->pool ? pool_get(hs->batch->pool, CLASS_PGPU, &call->object) : NULL;
+
+        if (outcome == LINK_UNKNOWN || !pgpu)
+                return;
+        if (outcome == LINK_REFUSED)
+                log_pgpu(LOG_WARNING, NULL, pgpu, "The types of PGPU %s could not be taken along to its new slot: %s", pgpu->name,
+                        strempty(message));
+        peer_touch(call->peer);
+        pgpu_types_are_kept(hs, pgpu);
+}
+
+static int order_types(Hosts *hs, const Pgpu *pgpu, Peer *peer, const char *const *identifiers) {
         Uuid token;
         Call *call;
         int r;
 
-        if (!identifiers)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++) {
-                if (!ptr_array_contains(&pgpu->supported, before[i]))
-                        continue;
-                identifiers[k++] = type_identifier_on(before[i], pgpu->host);
-                n_same += ptr_array_contains(&pgpu->enabled, before[i]);
-        }
-        if (!peer || (k == pgpu->enabled.n && n_same == k))
-                return 0;
         r = batch_new_uuid(hs->batch, &token);
         r = r ?: call_new(peer, types_kept, hs, &pgpu->object.id, &token, &call);
         if (r < 0)
                 return r;
-        if (hs->links->change_types(peer->link, &pgpu->pci, LINK_TYPES_SET, identifiers, call_replied, call) < 0) {
+        if (hs->links->change_types(peer->link, &pgpu->pci, LINK_TYPES_SET, identifiers, call_replied, call) < 0)
                 call_free(call);
-                log_pgpu(LOG_WARNING, NULL, pgpu, "The types of PGPU %s could not be taken along to its new slot.", pgpu->name);
-        }
         return 0;
+}
+
+/* hostd keeps what is enabled by the slot. It announces the change itself. */
+static int keep_types(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
+        _cleanup_free_ const char **identifiers = calloc(strv_count(pgpu->keeping) + 1, sizeof(*identifiers));
+        Peer *peer = peer_of(hs, pgpu->host);
+        size_t k = 0, n_same = 0;
+
+        if (!identifiers)
+                return -ENOMEM;
+        for (char **identifier = pgpu->keeping; *identifier; identifier++) {
+                if (!strv_contains(i->supported, *identifier))
+                        continue;
+                identifiers[k++] = *identifier;
+                n_same += strv_contains(i->enabled, *identifier);
+        }
+        if (k == strv_count(i->enabled) && n_same == k)
+                pgpu_types_are_kept(hs, pgpu);
+        else if (peer && !peer_is_asked_of(peer, &pgpu->object.id))
+                return order_types(hs, pgpu, peer, identifiers);
+        return 0;
+}
+
+static int identifiers_of(const Pgpu *pgpu, const PtrArray *types, char ***ret) {
+        _cleanup_strlist_ StrList list = {};
+
+        for_each(const VgpuType, t, types)
+                strlist_add(&list, type_identifier_on(t, pgpu->host));
+        return strlist_take(&list, ret);
 }
 
 static int move_card(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
@@ -334,6 +355,8 @@ static int move_card(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         log_pgpu(LOG_NOTICE, MSG_PGPU_MOVED, pgpu, "PGPU %s of host %s stands at %s now%s%s; it keeps its uuid, group and types.",
                 before, pgpu->host->name_label, PCI_TEXT(&i->pci_id), isempty(i->serial_number) ? "" : ", by its serial number ",
                 strempty(i->serial_number));
+        if (!pgpu->keeping && identifiers_of(pgpu, &pgpu->enabled, &pgpu->keeping) < 0)
+                return -ENOMEM;
         return pool_set_pgpu_pci(hs->batch->pool, pgpu, &i->pci_id);
 }
 
@@ -341,9 +364,6 @@ static int move_card(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
 static int update_card(Hosts *hs, Host *h, Pgpu **at, const InventoryPgpu *i) {
         _cleanup_refusal_ Refusal refusal = {};
         Pgpu *pgpu = *at;
-        _cleanup_free_ VgpuType **before = NULL;
-        bool moved = pgpu && pci_address_compare(&pgpu->pci, &i->pci_id) != 0;
-        size_t n_before = moved ? pgpu->enabled.n : 0;
         int r;
 
         if (!pgpu) {
@@ -360,11 +380,7 @@ static int update_card(Hosts *hs, Host *h, Pgpu **at, const InventoryPgpu *i) {
                         return r;
                 *at = pgpu;
         }
-        if (moved) {
-                before = calloc(n_before + 1, sizeof(*before));
-                if (!before)
-                        return -ENOMEM;
-                memcpy(before, pgpu->enabled.items, n_before * sizeof(*before));
+        if (pci_address_compare(&pgpu->pci, &i->pci_id) != 0) {
                 r = move_card(hs, pgpu, i);
                 if (r < 0)
                         return r;
@@ -376,15 +392,7 @@ static int update_card(Hosts *hs, Host *h, Pgpu **at, const InventoryPgpu *i) {
         r = r ?: update_health(hs, pgpu, i);
         r = r ?: refresh_card(hs, pgpu, i);
         r = r ?: update_card_types(hs, pgpu, i);
-        return r < 0 || !moved ? r : keep_types(hs, pgpu, before, n_before);
-}
-
-static int identifiers_of(const Pgpu *pgpu, const PtrArray *types, char ***ret) {
-        _cleanup_strlist_ StrList list = {};
-
-        for_each(const VgpuType, t, types)
-                strlist_add(&list, type_identifier_on(t, pgpu->host));
-        return strlist_take(&list, ret);
+        return r < 0 || !pgpu->keeping ? r : keep_types(hs, pgpu, i);
 }
 
 int takeover_adopt(Hosts *hs, Pgpu *absent, Pgpu *found) {

@@ -15,6 +15,9 @@ void takeover_collect_absent(Hosts *hs, Host *h); /* PGPUs that vanished and hav
 bool types_contain(VgpuType *const *types, size_t n, const VgpuType *t);
 int pgpu_update_enabled(Hosts *hs, Pgpu *pgpu, VgpuType *const *types, size_t n); /* as hostd says */
 
+/* A card's types in its former slot are not due any more. */
+void pgpu_types_are_kept(Hosts *hs, Pgpu *pgpu);
+
 /* takeover-types.c */
 int takeover_types(Hosts *hs, Host *h, const Inventory *inventory);
 void types_collect(Hosts *hs);

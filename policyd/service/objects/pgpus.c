@@ -69,6 +69,7 @@ static int apply_types(Policy *p, Pgpu *pgpu, const Call *call) {
                 if (t)
                         types[n++] = t;
         }
+        pgpu_types_are_kept(&p->hosts, pgpu);
         return pgpu_update_enabled(&p->hosts, pgpu, types, n);
 }
 
@@ -136,15 +137,6 @@ static int send_types(Policy *p, Pgpu *pgpu, Peer *peer, const TypesRequest *q) 
         return r;
 }
 
-static bool is_asking(const Peer *peer, const Pgpu *pgpu) {
-        const Call *call;
-
-        LIST_FOREACH(call, &peer->calls, others)
-                if (call->done == types_set && uuid_equal(&call->object, &pgpu->object.id))
-                        return true;
-        return false;
-}
-
 /* gone: the types that no new placement may take from now on. */
 static int ask_host(Policy *p, Pgpu *pgpu, const TypesRequest *q, VgpuType *const *gone, size_t n_gone,
         Refusal *refusal) {
@@ -154,7 +146,7 @@ static int ask_host(Policy *p, Pgpu *pgpu, const TypesRequest *q, VgpuType *cons
         r = refused(host_check_reachable(pgpu->host, "changing the enabled types", refusal), refusal);
         if (r != 0)
                 return decided(r);
-        if (peer && is_asking(peer, pgpu))
+        if (peer && peer_is_asked_of(peer, &pgpu->object.id))
                 return refusal_set(refusal, ERROR_OTHER_OPERATION_IN_PROGRESS,
                         "The enabled types of PGPU %s on host '%s' are being changed. Try again in a moment.",
                         PCI_TEXT(&pgpu->pci), pgpu->host->name_label);

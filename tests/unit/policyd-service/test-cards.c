@@ -63,6 +63,41 @@ static void types_are_taken_along_by_the_hosts_names(void **state) {
         assert_non_null(strstr(b->types_named, OWN_NAME));
 }
 
+/* The order is lost with the connection, or with policyd itself. */
+static void types_are_taken_along_later(void **state) {
+        for (unsigned crash = 0; crash < 2; crash++) {
+                FakeHost *h;
+                _cleanup_world_ World *w = world_of_one_k1(&h);
+                _cleanup_refusal_ Refusal refusal = {};
+                ErrorCode code = _ERROR_MAX;
+
+                assert_int_equal(pgpus_change_enabled(w->policy, pgpu_at(w, "alpha", "0000:07:00.0"), world_type(w, "GRID K140Q"), false,
+                                         done_types, &code, &refusal),
+                        0);
+                world_run(w);
+                assert_int_equal(code, ERROR_NONE);
+                h->deaf = true;
+                move(w, h, 0, "0000:17:00.0");
+                assert_int_equal(pgpu_at(w, "alpha", "0000:17:00.0")->enabled.n, 4);
+                h->types_named[0] = '\0';
+                h->deaf = false;
+                if (crash)
+                        world_crash(w);
+                else
+                        fake_lose(h, "Cut.");
+                world_run(w);
+                assert_int_equal(h->n_types_named, 3);
+                assert_string_not_equal(h->types_named, "");
+                assert_null(pgpu_at(w, "alpha", "0000:17:00.0")->keeping);
+
+                /* Once it has answered, no more. */
+                h->types_named[0] = '\0';
+                fake_inventory_changed(h);
+                world_run(w);
+                assert_string_equal(h->types_named, "");
+        }
+}
+
 /* Two are out and one is back: which one is a person's word, and it is what its host says of it. */
 static void an_adopted_card_keeps_what_is_suspect(void **state) {
         FakeHost *h;
@@ -95,6 +130,7 @@ static void an_adopted_card_keeps_what_is_suspect(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(types_are_taken_along_by_the_hosts_names),
+                cmocka_unit_test(types_are_taken_along_later),
                 cmocka_unit_test(an_adopted_card_keeps_what_is_suspect),
         };
 
