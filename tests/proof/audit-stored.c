@@ -38,6 +38,7 @@ struct StoredAudit {
         LIST(Use) uses;
         LIST(Host) hosts;
         double jumped_at; /* policyd's clock, last */
+        uint64_t clock_was; /* before that */
 };
 
 StoredAudit *stored_audit_new(void (*said)(void *userdata, const char *word, const char *sentence), void *userdata) {
@@ -163,12 +164,13 @@ static void on_guest(StoredAudit *a, const char *line) {
 }
 
 /* A clock that was set ahead ends it by its date; one that was set back ends it by its duration. It was decided a moment before it is told, maybe
- * by a clock that has jumped back since. */
+ * by the clock before it jumped back. */
 static bool is_over(const StoredAudit *a, const Reservation *r, const char *line) {
         double now = strtod(line, NULL), date = (double) number_of(line, "date");
 
-        return (now >= a->jumped_at && now - a->jumped_at < TOLD_WITHIN) || now - r->made >= r->lasts - SLACK ||
-                date >= (double) r->date + (r->lasts - SLACK) * 1e6;
+        if (now - a->jumped_at < TOLD_WITHIN)
+                date = MAX_OF(date, (double) a->clock_was);
+        return now - r->made >= r->lasts - SLACK || date >= (double) r->date + (r->lasts - SLACK) * 1e6;
 }
 
 static void on_gone(StoredAudit *a, const char *line) {
@@ -230,8 +232,10 @@ void stored_audit_line(StoredAudit *a, const char *line) {
                 on_client(a, line);
         else if (streq(who, "policyd") && streq(what, "gone"))
                 on_gone(a, line);
-        else if (streq(who, "fault") && streq(what, "clock") && streq(line_word(line, 3, id), "jumps"))
+        else if (streq(who, "clock")) {
                 a->jumped_at = strtod(line, NULL);
+                a->clock_was = number_of(line, "was");
+        }
         else if (streq(who, "policyd") && streq(what, "restored"))
                 a->reservations.n = a->uses.n = 0;
         else if (streq(who, "model") && *line_value(line, "remaining", id))

@@ -75,6 +75,7 @@ struct Audit {
         LIST(Vm) others;  /* that another pool started */
         Id spoilt; /* when a row was, last */
         double jumped_at; /* policyd's clock, last */
+        uint64_t clock_was; /* before that */
         ClientsAudit *clients;
         MastersAudit *masters;
         StoredAudit *stored;
@@ -372,10 +373,17 @@ static uint64_t date_of(const char *line) {
         return strtoull(line_value(line, "date", date), NULL, 10);
 }
 
-/* That its hour is over was decided a moment before it is told, maybe by a clock that has jumped back since. */
+static void on_clock(Audit *a, const char *line) {
+        Id was;
+
+        a->jumped_at = strtod(line, NULL);
+        a->clock_was = strtoull(line_value(line, "was", was), NULL, 10);
+}
+
+/* That its hour is over was decided a moment before it is told, maybe by the clock before it jumped back. */
 static void check_kept(Audit *a, const Job *j, double now, uint64_t date) {
-        if (now >= a->jumped_at && now - a->jumped_at < TOLD_WITHIN)
-                return;
+        if (now - a->jumped_at < TOLD_WITHIN)
+                date = MAX_OF(date, a->clock_was);
         if (j->acked && !j->unsure && now - j->ended_at < JOB_KEPT - 1 && date + 1000000 < j->ended_date + JOB_KEPT * UINT64_C(1000000))
                 broken(a, "lost", "job %s was acknowledged, and went before its hour", j->id);
 }
@@ -572,8 +580,8 @@ void audit_line(const char *line, void *audit) {
                 broken(a, "expected", "%s", strstr(line, "line="));
         else if (streq(who, "model"))
                 on_model(a, line);
-        else if (streq(who, "fault") && streq(what, "clock") && streq(line_word(line, 3, id), "jumps"))
-                a->jumped_at = strtod(line, NULL);
+        else if (streq(who, "clock"))
+                on_clock(a, line);
         else if (streq(who, "check") && streq(what, "quiet"))
                 a->quiet = true;
         else if (streq(who, "check") && startswith(what, "found=") && !is_disputed(a, what, line))

@@ -99,6 +99,7 @@ static bool die_in_commit(Faults *f, Fault fault, unsigned i) {
 }
 
 static bool set_clock(Faults *f, Fault fault, unsigned i) {
+        history_add(&f->world->history, "clock was=%" PRIu64, loop_now(f->world->loop, LOOP_REALTIME));
         sim_loop_set_realtime(f->world->sim, UINT64_C(1767225600000000) + chance_between(&f->world->dice, 0, 86400 * SECOND));
         return true;
 }
