@@ -127,11 +127,35 @@ static void an_adopted_card_keeps_what_is_suspect(void **state) {
         assert_int_equal(absent->suspect, PGPU_SIZE / 4);
 }
 
+/* What a config names is a VGPU of the group in which its PGPU stands, also after a person moved that. */
+static void a_config_follows_its_gpu_to_another_group(void **state) {
+        static const char record[] = "{\"name_label\":\"gpu\",\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":"
+                                     "{\"max_memkb\":1048576},\"pcidevs\":[{\"bus\":7}]}}";
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        GpuGroup *g;
+        Uuid id;
+        Vm *vm;
+
+        assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
+        id = vm->object.id;
+        assert_int_equal(vm->vgpus.n, 1);
+        assert_int_equal(world_request(w, groups_create(w->policy, "mine", "", &g, fresh(w))), ERROR_NONE);
+        assert_int_equal(world_request(w, pgpus_set_group(w->policy, world_host(w, "alpha")->pgpus.items[0], world_group(w, "mine"), fresh(w))),
+                ERROR_NONE);
+        assert_int_equal(world_start_vm(w, &id, NULL), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &id), "running");
+        assert_int_equal(world_vm(w, &id)->vgpus.n, 1);
+        assert_ptr_equal(world_vgpu(w, &id, 0)->group, world_group(w, "mine"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(types_are_taken_along_by_the_hosts_names),
                 cmocka_unit_test(types_are_taken_along_later),
                 cmocka_unit_test(an_adopted_card_keeps_what_is_suspect),
+                cmocka_unit_test(a_config_follows_its_gpu_to_another_group),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
