@@ -348,6 +348,23 @@ static int identifiers_of(const Pgpu *pgpu, const PtrArray *types, char ***ret) 
         return strlist_take(&list, ret);
 }
 
+/* What was enabled, and what a driver that came with the move has new. */
+static int note_types(Pgpu *pgpu, const InventoryPgpu *i) {
+        _cleanup_(strv_freep) char **supported = NULL;
+        _cleanup_strlist_ StrList list = {};
+        int r;
+
+        r = identifiers_of(pgpu, &pgpu->supported, &supported);
+        if (r < 0)
+                return r;
+        for_each(const VgpuType, t, &pgpu->enabled)
+                strlist_add(&list, type_identifier_on(t, pgpu->host));
+        for (char **new = i->enabled; *new; new++)
+                if (!strv_contains(supported, *new))
+                        strlist_add(&list, *new);
+        return strlist_take(&list, &pgpu->keeping);
+}
+
 static int move_card(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         char before[PCI_ADDRESS_TEXT_MAX];
 
@@ -355,7 +372,7 @@ static int move_card(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         log_pgpu(LOG_NOTICE, MSG_PGPU_MOVED, pgpu, "PGPU %s of host %s stands at %s now%s%s; it keeps its uuid, group and types.",
                 before, pgpu->host->name_label, PCI_TEXT(&i->pci_id), isempty(i->serial_number) ? "" : ", by its serial number ",
                 strempty(i->serial_number));
-        if (!pgpu->keeping && identifiers_of(pgpu, &pgpu->enabled, &pgpu->keeping) < 0)
+        if (!pgpu->keeping && note_types(pgpu, i) < 0)
                 return -ENOMEM;
         return pool_set_pgpu_pci(hs->batch->pool, pgpu, &i->pci_id);
 }

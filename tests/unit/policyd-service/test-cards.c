@@ -63,6 +63,28 @@ static void types_are_taken_along_by_the_hosts_names(void **state) {
         assert_non_null(strstr(b->types_named, OWN_NAME));
 }
 
+/* With the move came another driver: what it has new is not switched off. */
+static void new_types_stay_enabled(void **state) {
+        static const char *const newer[] = {"k100", "k140q", "k240q", NULL}, *const other[] = {"k240q", NULL};
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        _cleanup_refusal_ Refusal refusal = {};
+        ErrorCode code = _ERROR_MAX;
+
+        assert_int_equal(pgpus_change_enabled(w->policy, pgpu_at(w, "alpha", "0000:07:00.0"), world_type(w, "GRID K140Q"), false,
+                                 done_types, &code, &refusal),
+                0);
+        world_run(w);
+        h->cards[0].types = newer;
+        h->cards[1].types = other;
+        move(w, h, 0, "0000:17:00.0");
+        assert_int_equal(h->n_types_named, 2);
+        assert_non_null(strstr(h->types_named, ",11b0,")); /* k240q */
+        h->types_named[0] = '\0';
+        move(w, h, 1, "0000:18:00.0");
+        assert_string_equal(h->types_named, "");
+}
+
 /* The order is lost with the connection, or with policyd itself. */
 static void types_are_taken_along_later(void **state) {
         for (unsigned crash = 0; crash < 2; crash++) {
@@ -153,6 +175,7 @@ static void a_config_follows_its_gpu_to_another_group(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(types_are_taken_along_by_the_hosts_names),
+                cmocka_unit_test(new_types_stay_enabled),
                 cmocka_unit_test(types_are_taken_along_later),
                 cmocka_unit_test(an_adopted_card_keeps_what_is_suspect),
                 cmocka_unit_test(a_config_follows_its_gpu_to_another_group),
