@@ -477,30 +477,32 @@ static void on_restored(ClientsAudit *a) {
         a->keys.n = a->asked.n = 0;
 }
 
-/* The same of a host. */
-static void on_host_restored(ClientsAudit *a, const char *host) {
-        for (size_t k = 0; k < BUCKETS; k++)
-                for (size_t i = a->properties[k].n; i-- > 0;) {
-                        const char *rest = startswith(a->properties[k].items[i].of, host);
+/* Forgets what is known of the types of the host's cards, or of the card in this slot. */
+static void forget_types(ClientsAudit *a, const char *host, const char *slot_or_null) {
+        char prefix[2 * sizeof(Id)];
 
-                        if (rest && *rest == '/')
+        (void) snprintf(prefix, sizeof(prefix), "%s/%s%s", host, strempty(slot_or_null), slot_or_null ? "/" : "");
+        for (size_t k = 0; k < BUCKETS; k++)
+                for (size_t i = a->properties[k].n; i-- > 0;)
+                        if (startswith(a->properties[k].items[i].of, prefix))
                                 REMOVE(&a->properties[k], i);
-                }
 }
 
 /* policyd gives a card in another slot the types that it had: a policyd whose database is older does so again. */
 static void on_host(ClientsAudit *a, const char *host, const char *what, const char *line) {
-        Id is;
+        Id is, slot;
         bool moved = false;
 
         for (size_t i = 0; i < a->moved.n; i++)
                 moved |= streq(a->moved.items[i].host, host);
         if (startswith(what, "card=") && streq(line_value(line, "is", is), "moved")) {
                 memcpy(ADD(&a->moved)->host, host, sizeof(Id));
-                on_host_restored(a, host);
+                forget_types(a, host, NULL);
         }
-        if (streq(what, "restored") || (moved && streq(what, "takes") && streq(line_value(line, "order", is), "types")))
-                on_host_restored(a, host);
+        if (streq(what, "restored"))
+                forget_types(a, host, NULL);
+        if (moved && streq(what, "takes") && streq(line_value(line, "order", is), "types"))
+                forget_types(a, host, line_value(line, "pgpu", slot));
 }
 
 static void on_policyd(ClientsAudit *a, const char *what, const char *line) {

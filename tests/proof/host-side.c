@@ -122,8 +122,8 @@ static void call(const Message *m) {
                 message_free(a);
                 return;
         }
-        history_add(m->net->history, "%s takes order=%s code=%s by=%s", m->machine->name, words[m->what],
-                a->code ? error_code_word(a->code) : "none", m->is_others ? "other" : "policyd");
+        history_add(m->net->history, "%s takes order=%s code=%s pgpu=%s by=%s", m->machine->name, words[m->what],
+                a->code ? error_code_word(a->code) : "none", PCI_TEXT(&m->pgpu), m->is_others ? "other" : "policyd");
         message_send(a);
 }
 

@@ -82,8 +82,10 @@ static void hosts_keep_what_is_enabled(void **state) {
         EXPECT(1, TYPE, ACKED, "2.0 h11 restored", IS("yes"), END);
         EXPECT(0, TYPE, ACKED, "2.0 h1 card=1 is=moved", IS("yes"), END);
         EXPECT(1, TYPE, ACKED, "2.0 h1 card=1 is=gone", IS("yes"), END);
-        EXPECT(0, "0.5 h1 card=1 is=moved", TYPE, ACKED, "2.0 h1 takes order=types code=none by=policyd", IS("yes"), END);
-        EXPECT(1, TYPE, ACKED, "2.0 h1 takes order=types code=none by=policyd", IS("yes"), END);
+#define TYPES_OF(slot) "2.0 h1 takes order=types code=none pgpu=" slot " by=policyd"
+        EXPECT(0, "0.5 h1 card=1 is=moved", TYPE, ACKED, TYPES_OF("0000:83:00.0"), IS("yes"), END);
+        EXPECT(1, "0.5 h1 card=1 is=moved", TYPE, ACKED, TYPES_OF("0000:84:00.0"), IS("yes"), END);
+        EXPECT(1, TYPE, ACKED, TYPES_OF("0000:83:00.0"), IS("yes"), END);
         EXPECT(1, TYPE, ACKED, "2.0 policyd restored marked=1", IS("yes"), END);
 }
 
