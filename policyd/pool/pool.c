@@ -2,6 +2,7 @@
  * The pool as a whole: it is made and freed, and keeps removed objects until pool_forget()
  */
 
+#include "policyd/pool/former-card.h"
 #include "policyd/pool/pool-internal.h"
 
 #define CLASS_SIZE(class, x, type, ...) [CLASS_##class] = sizeof(type),
@@ -79,6 +80,9 @@ Pool *pool_free(Pool *pool) {
         for (size_t i = 0; i < pool->removed.n; i++)
                 object_free(pool->removed.items[i]);
         ptr_array_done(&pool->removed);
+        while (pool->former.n > 0)
+                pool_remove_former(pool, pool->former.items[pool->former.n - 1]);
+        ptr_array_done(&pool->former);
         notes_free(pool->notes);
         free(pool);
         return NULL;

@@ -48,6 +48,7 @@ typedef struct Quota Quota;
 typedef struct Owner Owner;
 typedef struct VmGroup VmGroup;
 typedef struct Job Job;
+typedef struct FormerCard FormerCard;
 
 /* First member of every object. */
 typedef struct Object {
@@ -398,6 +399,7 @@ struct Pool {
         HashMap *owners; /* by name */
         size_t n_uneven; /* hosts that are not good places, or have a PGPU that is none (Host.uneven) */
         PtrArray removed; /* objects that pool_forget() has not been told of */
+        PtrArray former; /* FormerCard, the oldest first (former-card.h) */
         PoolNotes *notes;
         bool simulated; /* what changes now is put back: no change is listed */
 };

@@ -9,7 +9,7 @@
 
 extern const char *const store_table_names[];
 
-/* "vm 17", "meta", "idempotency key 0 CreateVM x"; NULL without memory. */
+/* "vm 17", "meta", "idempotency key 0 CreateVM x", "former card 9"; NULL without memory. */
 char *store_row_name(StoreTable table, const void *key, size_t key_size);
 
 bool unreadable_rows_has(const UnreadableRows *rows, unsigned table, const void *key, size_t key_size);
@@ -46,3 +46,7 @@ int store_meta_build(const StoreMeta *meta, char **ret_text);
 int store_answer_build(const StoreAnswer *answer, char **ret_text);
 int store_answer_read(JsonReader *r, struct json_object *record, StoreAnswer *ret);
 void store_answer_done(StoreAnswer *answer);
+
+/* Former cards; store_former_load() adds the card to the pool, behind the PGPUs. */
+int store_former_build(const FormerCard *f, char **ret_text);
+int store_former_load(JsonReader *r, struct json_object *record, uint64_t number, Pool *pool);

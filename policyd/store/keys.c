@@ -80,7 +80,9 @@ char *store_row_name(StoreTable table, const void *key, size_t key_size) {
                 return strdup("meta");
         if (table == STORE_OBJECT)
                 class = store_key_read(key, key_size, &number);
-        if (class >= 0)
+        if (table == STORE_FORMER && key_size == sizeof(number))
+                strbuf_addf(&b, "former card %" PRIu64, db_key_number(key));
+        else if (class >= 0)
                 strbuf_addf(&b, "%s %" PRIu64, object_class_to_string((ObjectClass) class), number);
         else {
                 strbuf_addf(&b, "%s key ", store_table_names[table]);

@@ -35,7 +35,7 @@ typedef struct Load {
 
 /* An unfinished job goes on where its VM's booking is, without its record too. */
 static bool row_blocks(StoreTable table, int class) {
-        return table != STORE_IDEMPOTENCY && !(table == STORE_OBJECT && class == CLASS_JOB);
+        return table != STORE_IDEMPOTENCY && table != STORE_FORMER && !(table == STORE_OBJECT && class == CLASS_JOB);
 }
 
 static int check_version(JsonReader *r, struct json_object *record) {
@@ -82,6 +82,12 @@ static int load_object(Load *load, RowReader *row, const void *key, size_t key_s
         return q;
 }
 
+/* A number is never used twice. */
+static void take_number(Pool *pool, uint64_t number) {
+        if (number < UINT64_MAX)
+                pool->next_key = MAX_OF(pool->next_key, number + 1);
+}
+
 static int visit_object(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
         _cleanup_json_ struct json_object *record = NULL;
         Load *load = userdata;
@@ -95,9 +101,7 @@ static int visit_object(const void *key, size_t key_size, const void *data, size
                         "The key is no number with the letter of a class");
         if (class != (int) load->class)
                 return 0;
-        /* A number is never used for two objects. */
-        if (number < UINT64_MAX)
-                load->pool->next_key = MAX_OF(load->pool->next_key, number + 1);
+        take_number(load->pool, number);
         r = json_parse_cleaned(&row.json, data, size, &record);
         row.record = record;
         row.key = number;
@@ -131,6 +135,23 @@ static int visit_answer(const void *key, size_t key_size, const void *data, size
         return load->visitor ? load->visitor(&answer, load->userdata) : 0;
 }
 
+static int visit_former(const void *key, size_t key_size, const void *data, size_t size, void *userdata) {
+        _cleanup_json_ struct json_object *record = NULL;
+        uint64_t number = key_size == sizeof(number) ? db_key_number(key) : 0;
+        JsonReader reader = {};
+        Load *load = userdata;
+        int r;
+
+        take_number(load->pool, number);
+        r = json_parse_cleaned(&reader, data, size, &record);
+        r = r ?: key_size == sizeof(number) ? 0 : json_fail(&reader, NULL, "has a key that is no number");
+        r = r ?: check_version(&reader, record);
+        r = r ?: store_former_load(&reader, record, number, load->pool);
+        if (r == -EINVAL)
+                return unreadable_rows_add(load->rows, STORE_FORMER, key, key_size, row_blocks(STORE_FORMER, 0), reader.error);
+        return r;
+}
+
 static int load_tables(DbTxn *txn, Load *load) {
         int r = 0;
 
@@ -142,7 +163,8 @@ static int load_tables(DbTxn *txn, Load *load) {
                 return r;
         pool_settle_types(load->pool);
         pool_label_types(load->pool);
-        return db_iterate(txn, STORE_IDEMPOTENCY, visit_answer, load);
+        r = db_iterate(txn, STORE_FORMER, visit_former, load);
+        return r ?: db_iterate(txn, STORE_IDEMPOTENCY, visit_answer, load);
 }
 
 /* Loading sets values, but these are no changes. */

@@ -54,23 +54,6 @@ int store_ops_put_meta(StoreOps *ops, const StoreMeta *meta) {
         return r < 0 ? r : ops_add(ops, STORE_META, "pool", 4, text);
 }
 
-int store_ops_put_object(StoreOps *ops, const Object *o) {
-        StoreKey key;
-        char *text;
-        int r;
-
-        r = row_write(o, &text);
-        if (r < 0)
-                return r;
-        /* The loader would refuse a longer record, and then the whole pool could not be loaded. */
-        if (strlen(text) > JSON_SIZE_MAX) {
-                free(text);
-                return -EMSGSIZE;
-        }
-        store_key_of(o, &key);
-        return ops_add(ops, STORE_OBJECT, key.bytes, key.size, text);
-}
-
 int store_ops_del_object(StoreOps *ops, const Object *o) {
         StoreKey key;
 
@@ -88,6 +71,50 @@ int store_ops_put_answer(StoreOps *ops, const StoreAnswer *answer) {
 
 int store_ops_del_answer(StoreOps *ops, const char *key) {
         return ops_add(ops, STORE_IDEMPOTENCY, key, strlen(key), NULL);
+}
+
+/* The loader refuses a longer record; of an object it would then refuse the whole pool. */
+static int add_row(StoreOps *ops, unsigned table, const StoreKey *key, char *text) {
+        if (strlen(text) <= JSON_SIZE_MAX)
+                return ops_add(ops, table, key->bytes, key->size, text);
+        free(text);
+        return -EMSGSIZE;
+}
+
+int store_ops_put_object(StoreOps *ops, const Object *o) {
+        StoreKey key;
+        char *text;
+        int r;
+
+        r = row_write(o, &text);
+        if (r < 0)
+                return r;
+        store_key_of(o, &key);
+        return add_row(ops, STORE_OBJECT, &key, text);
+}
+
+static void former_key(const FormerCard *f, StoreKey *ret) {
+        *ret = (StoreKey){.size = sizeof(f->number)};
+        db_key_u64(f->number, ret->bytes);
+}
+
+int store_ops_put_former(StoreOps *ops, const FormerCard *f) {
+        StoreKey key;
+        char *text;
+        int r;
+
+        r = store_former_build(f, &text);
+        if (r < 0)
+                return r;
+        former_key(f, &key);
+        return add_row(ops, STORE_FORMER, &key, text);
+}
+
+int store_ops_del_former(StoreOps *ops, const FormerCard *f) {
+        StoreKey key;
+
+        former_key(f, &key);
+        return ops_add(ops, STORE_FORMER, key.bytes, key.size, NULL);
 }
 
 int store_ops_move(StoreOps *ops, StoreOps *from) {

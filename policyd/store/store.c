@@ -12,6 +12,7 @@ const char *const store_table_names[_STORE_TABLE_MAX + 1] = {
         [STORE_OBJECT] = "object",
         [STORE_IDEMPOTENCY] = "idempotency",
         [STORE_ASIDE] = "aside",
+        [STORE_FORMER] = "former",
 };
 
 int store_open(const DbSource *source, size_t map_size, size_t map_max, char **ret_problem, Db **ret) {

@@ -12,11 +12,12 @@
  *                and a letter for its class. A VGPU stands behind its VM: the VM's number, the letter, its own.
  *                A commit costs by the pages that it changes, and what changes together stands together
  *   idempotency  "<uid> <method> <key>" → which object that call made
+ *   former       cards that left the pool, by a number of those of objects (pool/former-card.h)
  *   aside        rows of the others that could not be read, bytes and all (unreadable.c)
  *
  * store_load() first upgrades a database of an older schema, step by step, in one transaction; then it reads
  * everything and checks everything. Data that does not decode is never dropped or repaired in silence: the row is named ("vm 17")
- * with the reason, and all others are read. Nothing rests on jobs and idempotency keys: theirs are set aside. Any other row may say
+ * with the reason, and all others are read. Nothing rests on jobs, idempotency keys and former cards: theirs are set aside. Any other row may say
  * that a GPU is in use, so it blocks: the pool may be shown, and nothing may be written. store_write() is all or nothing
  * and durable when it returns 0; a full map is grown up to the limit and the whole list is written again.
  *
@@ -25,7 +26,7 @@
  */
 
 #include "common/base/db.h"
-#include "policyd/pool/pool.h"
+#include "policyd/pool/former-card.h"
 
 #define STORE_SCHEMA 5
 
@@ -34,6 +35,7 @@ typedef enum StoreTable {
         STORE_OBJECT,
         STORE_IDEMPOTENCY,
         STORE_ASIDE,
+        STORE_FORMER,
         _STORE_TABLE_MAX,
 } StoreTable;
 
@@ -93,6 +95,8 @@ int store_ops_put_object(StoreOps *ops, const Object *o); /* -EMSGSIZE: it could
 int store_ops_del_object(StoreOps *ops, const Object *o);
 int store_ops_put_answer(StoreOps *ops, const StoreAnswer *answer);
 int store_ops_del_answer(StoreOps *ops, const char *key);
+int store_ops_put_former(StoreOps *ops, const FormerCard *f); /* -EMSGSIZE: as of an object */
+int store_ops_del_former(StoreOps *ops, const FormerCard *f);
 int store_ops_move(StoreOps *ops, StoreOps *from); /* to the end of ops; from is then empty */
 void store_ops_done(StoreOps *ops);
 

@@ -13,7 +13,7 @@
 #define REASON_MAX 400
 
 static const char table_letters[_STORE_TABLE_MAX] = {
-        [STORE_META] = 'm', [STORE_OBJECT] = 'o', [STORE_IDEMPOTENCY] = 'i', [STORE_ASIDE] = 'a'};
+        [STORE_META] = 'm', [STORE_OBJECT] = 'o', [STORE_IDEMPOTENCY] = 'i', [STORE_ASIDE] = 'a', [STORE_FORMER] = 'f'};
 
 void unreadable_rows_done(UnreadableRows *rows) {
         for (size_t i = 0; i < rows->n; i++) {

@@ -27,6 +27,8 @@ static inline int pool_row_put_object(DbTxn *txn, char letter, const char *text,
 }
 
 static inline int pool_row_put(DbTxn *txn, char letter, const char *key, const char *value, size_t size) {
+        uint8_t number[8];
+
         switch (letter) {
         case 'M':
                 return db_put(txn, STORE_META, key, strlen(key), value, size);
@@ -34,9 +36,12 @@ static inline int pool_row_put(DbTxn *txn, char letter, const char *key, const c
                 return db_put(txn, STORE_IDEMPOTENCY, key, strlen(key), value, size);
         case 'A':
                 return db_put(txn, STORE_ASIDE, key, strlen(key), value, size);
+        case 'F':
+                db_key_u64(strtoul(key, NULL, 10), number);
+                return db_put(txn, STORE_FORMER, number, sizeof(number), value, size);
         default:
                 return pool_row_put_object(txn, letter, key, value, size);
         }
 }
 
-static const char *const pool_tables[] = {"meta", "object", "idempotency", "aside", NULL};
+static const char *const pool_tables[] = {"meta", "object", "idempotency", "aside", "former", NULL};

@@ -276,6 +276,49 @@ static void a_job_that_cannot_be_read_costs_only_itself(void **state) {
         assert_int_equal(third.n, 0);
 }
 
+/* Former cards come back as they were; a row of one costs only itself. */
+static void former_cards_are_stored(void **state) {
+        _cleanup_(pool_freep) Pool *pool = make_pool(), *read = NULL;
+        _cleanup_(former_card_freep) FormerCard *f = NULL;
+        _cleanup_(unreadable_rows_done) UnreadableRows rows = {};
+        _cleanup_free_ char *problem = NULL;
+        Pgpu *pgpu = pool->objects[CLASS_PGPU].items[0];
+        _cleanup_(db_closep) Db *s = NULL;
+        const FormerCard *back;
+        StoreOps ops = {};
+
+        assert_true(text_set(&pgpu->other_config, "{\"rack\":\"7\"}") > 0);
+        pgpu->host->host_uuid = make_id(77);
+        assert_int_equal(former_card_new(pool, pgpu, &f), 0);
+        assert_int_equal(pool->next_key, f->number + 1);
+        write_pool(*state, pool);
+        assert_int_equal(open_store(*state, 1 << 20, 1 << 24, &s), 0);
+        f->id = make_id(78);
+        assert_int_equal(store_ops_put_former(&ops, f), 0);
+        f->id = pgpu->object.id;
+        f->number = 257;
+        assert_int_equal(store_ops_put_former(&ops, f), 0);
+        assert_int_equal(store_write(s, &ops), 0);
+        store_ops_done(&ops);
+        s = db_close(s);
+        db_edit(*state, STORE_FORMER, "\0\0\0\0\0\0\1\0", 8, "{\"version\":5,\"uuid\":\"x\"}");
+        db_edit(*state, STORE_FORMER, "key", 3, "{}");
+
+        assert_int_equal(load_pool(*state, &read, &rows, &problem), 0);
+        assert_int_equal(rows.n_blocking, 0);
+        assert_int_equal(rows.n, 3);
+        assert_non_null(unreadable_rows_find(&rows, "former card 256"));
+        assert_non_null(unreadable_rows_find(&rows, "former card 257")); /* its PGPU is in the pool */
+        assert_true(read->next_key >= 258);
+        assert_int_equal(read->former.n, 1);
+        back = read->former.items[0];
+        assert_string_equal(back->other_config, f->other_config);
+        assert_string_equal(back->vendor_id, f->vendor_id);
+        assert_true(strv_equal(back->supported, f->supported) && strv_equal(back->enabled, f->enabled));
+        assert_int_equal(strv_count(back->supported), pgpu->supported.n);
+        assert_true(uuid_equal(&back->machine, &f->machine) && uuid_equal(&back->group, &f->group));
+}
+
 /* What goes with a row that is lost is named too, and nothing is written while one blocks. */
 static void what_rests_on_an_unreadable_row_is_named(void **state) {
         _cleanup_(pool_freep) Pool *pool = make_pool(), *read = NULL, *after = NULL;
@@ -566,6 +609,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(damage_is_named, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(
                         a_job_that_cannot_be_read_costs_only_itself, make_dir, drop_dir),
+                cmocka_unit_test_setup_teardown(former_cards_are_stored, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(what_rests_on_an_unreadable_row_is_named, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(a_vm_outlives_the_row_of_its_group, make_dir, drop_dir),
                 cmocka_unit_test_setup_teardown(a_type_that_no_pgpu_supports_stays_its_hosts, make_dir, drop_dir),
