@@ -10,6 +10,7 @@ typedef struct Matching {
         const KnownCard *known, *found;
         size_t n_known, n_found;
         size_t *ret; /* of found */
+        bool without_former;
 } Matching;
 
 static bool has_serial(const KnownCard *c) {
@@ -58,6 +59,12 @@ static void match_each(const Matching *m, bool (*is_same)(const Matching *m, con
                                 m->ret[i] = k;
 }
 
+static bool is_left(const Matching *m, size_t known, const char *model) {
+        const KnownCard *k = &m->known[known];
+
+        return streq(k->model, model) && !(k->former && m->without_former) && !is_taken(m, known);
+}
+
 /* How many of the model are left on either side, and how many of them stand before an address. */
 typedef struct Left {
         size_t known, found, before;
@@ -67,7 +74,7 @@ static Left count_left(const Matching *m, const KnownCard *f) {
         Left left = {};
 
         for (size_t k = 0; k < m->n_known; k++)
-                left.known += streq(m->known[k].model, f->model) && !is_taken(m, k);
+                left.known += is_left(m, k, f->model);
         for (size_t i = 0; i < m->n_found; i++) {
                 if (m->ret[i] != CARD_NEW || !streq(m->found[i].model, f->model))
                         continue;
@@ -77,16 +84,22 @@ static Left count_left(const Matching *m, const KnownCard *f) {
         return left;
 }
 
+/* Of two at one address, which one left after the other came, the first. */
+static bool stands_before(const KnownCard *cards, size_t a, size_t b) {
+        int order = pci_address_compare(&cards[a].pci, &cards[b].pci);
+
+        return order < 0 || (order == 0 && a < b);
+}
+
 /* The one of the model that is left and has so many before it. */
 static size_t nth_left(const Matching *m, const char *model, size_t before) {
         for (size_t k = 0; k < m->n_known; k++) {
                 size_t n = 0;
 
-                if (is_taken(m, k) || !streq(m->known[k].model, model))
+                if (!is_left(m, k, model))
                         continue;
                 for (size_t j = 0; j < m->n_known; j++)
-                        n += !is_taken(m, j) && streq(m->known[j].model, model) &&
-                             pci_address_compare(&m->known[j].pci, &m->known[k].pci) < 0;
+                        n += is_left(m, j, model) && stands_before(m->known, j, k);
                 if (n == before)
                         return k;
         }
@@ -116,29 +129,39 @@ static void match_model(const Matching *m, const char *model, size_t n, bool *re
 
 static bool may_be_any(const Matching *m, const KnownCard *f) {
         for (size_t k = 0; k < m->n_known; k++)
-                if (!is_taken(m, k) && streq(m->known[k].model, f->model) && !serials_differ(&m->known[k], f))
+                if (is_left(m, k, f->model) && !serials_differ(&m->known[k], f))
                         return true;
         return false;
 }
 
-void cards_match(const KnownCard *known, size_t n_known, const KnownCard *found, size_t n_found, size_t *ret, bool *ret_asks) {
-        const Matching m = {.known = known, .n_known = n_known, .found = found, .n_found = n_found, .ret = ret};
-
-        for (size_t i = 0; i < n_found; i++) {
-                ret[i] = CARD_NEW;
+static void match_order(const Matching *m, bool *ret_asks) {
+        for (size_t i = 0; i < m->n_found; i++)
                 ret_asks[i] = false;
-        }
-        match_each(&m, by_serial);
-        match_each(&m, by_place);
-        for (size_t i = 0; i < n_found; i++) {
+        for (size_t i = 0; i < m->n_found; i++) {
+                const KnownCard *f = &m->found[i];
                 Left left;
 
-                if (ret[i] != CARD_NEW || ret_asks[i])
+                if (m->ret[i] != CARD_NEW || ret_asks[i])
                         continue;
-                left = count_left(&m, &found[i]);
+                left = count_left(m, f);
                 if (left.known == left.found)
-                        match_model(&m, found[i].model, left.found, ret_asks);
+                        match_model(m, f->model, left.found, ret_asks);
                 else
-                        ret_asks[i] = may_be_any(&m, &found[i]);
+                        ret_asks[i] = may_be_any(m, f);
         }
+}
+
+void cards_match(const KnownCard *known, size_t n_known, const KnownCard *found, size_t n_found, size_t *ret, bool *ret_asks) {
+        Matching m = {.known = known, .n_known = n_known, .found = found, .n_found = n_found, .ret = ret};
+
+        for (size_t i = 0; i < n_found; i++)
+                ret[i] = CARD_NEW;
+        match_each(&m, by_serial);
+        match_each(&m, by_place);
+        match_order(&m, ret_asks);
+        m.without_former = true;
+        match_order(&m, ret_asks);
+        m.without_former = false;
+        for (size_t i = 0; i < n_found; i++)
+                ret_asks[i] = ret[i] == CARD_NEW && may_be_any(&m, &found[i]);
 }

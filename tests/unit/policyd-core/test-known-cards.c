@@ -71,6 +71,47 @@ static void a_driver_that_is_not_there_takes_nothing(void **state) {
         assert_int_equal(ret[0], 0);
 }
 
+static KnownCard former(unsigned bus, const char *model, const char *serial) {
+        KnownCard c = card(bus, model, serial);
+
+        c.former = true;
+        return c;
+}
+
+/* One that left the pool is known as any other, but where one that did not may be meant, that goes before. */
+static void those_that_left_come_last(void **state) {
+        const KnownCard known[] = {card(1, "a", ""), card(2, "b", ""), former(1, "a", ""), former(3, "a", "dsn-7"), former(4, "b", "")};
+        {
+                const KnownCard found[] = {card(1, "a", ""), card(9, "a", "dsn-7")};
+                MATCH(known, found);
+
+                assert_int_equal(ret[0], 0);
+                assert_int_equal(ret[1], 3);
+        }
+        {
+                const KnownCard found[] = {card(5, "b", ""), card(6, "b", "")};
+                MATCH(known, found);
+
+                assert_int_equal(ret[0], 1); /* two are absent and two new: by their order */
+                assert_int_equal(ret[1], 4);
+        }
+        {
+                const KnownCard found[] = {card(5, "b", "")};
+                MATCH(known, found);
+
+                assert_int_equal(ret[0], 1);
+        }
+        {
+                const KnownCard found[] = {card(5, "a", ""), card(6, "a", "dsn-9")};
+                MATCH(known, found);
+
+                for (size_t i = 0; i < 2; i++) {
+                        assert_int_equal(ret[i], CARD_NEW);
+                        assert_true(asks[i]);
+                }
+        }
+}
+
 /* Cards over slots, at random */
 
 static const char *const models[] = {"a", "b"};
@@ -142,6 +183,8 @@ static void whatever_moves_where(void **state) {
                 else
                         memcpy(found, known, sizeof(found)); /* the same cards, elsewhere */
                 put(&d, found, n_found);
+                for (size_t i = n_known / 2; i < n_known && round % 2; i++)
+                        known[i].former = true;
                 cards_match(known, n_known, found, n_found, ret, asks);
                 check(known, n_known, found, n_found, ret, asks);
         }
@@ -177,6 +220,7 @@ int main(void) {
                 cmocka_unit_test(buses_are_numbered_anew),
                 cmocka_unit_test(one_of_two_is_asked_for),
                 cmocka_unit_test(a_driver_that_is_not_there_takes_nothing),
+                cmocka_unit_test(those_that_left_come_last),
                 cmocka_unit_test(whatever_moves_where),
                 cmocka_unit_test(the_same_order_on_other_buses),
         };
