@@ -12,11 +12,11 @@
 #include "common/base/strbuf.h"
 #include "common/base/strlist.h"
 #include "common/base/text.h"
-#include "policyd/decide/known-cards.h"
 #include "policyd/words/rules.h"
 #include "policyd/service/base/additions.h"
 #include "policyd/service/base/limits.h"
 #include "policyd/service/base/object-log.h"
+#include "policyd/service/hosts/known-again.h"
 #include "policyd/service/hosts/places.h"
 #include "policyd/service/hosts/takeover.h"
 #include "policyd/words/sentence.h"
@@ -62,79 +62,6 @@ static int update_facts(Hosts *hs, Host *h, const Inventory *inventory) {
 
 /* PGPUs */
 
-/* Which of the pool's cards each of the report is. Borrowed from both. */
-typedef struct CardMatch {
-        Pgpu **pgpus; /* of each card of the report; NULL: a new one */
-        bool *asks;   /* which may be one of several that are not in the report */
-} CardMatch;
-
-static void card_match_done(CardMatch *m) {
-        free(m->pgpus);
-        free(m->asks);
-}
-
-#define MODEL_MAX 32
-
-static const char *model_text(char buf[static MODEL_MAX], const char *vendor, const char *device, const char *subvendor,
-        const char *subdevice) {
-        return text_format(buf, MODEL_MAX, "%s:%s:%s:%s", vendor, device, strempty(subvendor), strempty(subdevice));
-}
-
-static int match_cards(const Host *h, const Inventory *inventory, CardMatch *ret) {
-        size_t n_known = h->pgpus.n, n_found = inventory->n_pgpus;
-        _cleanup_free_ KnownCard *cards = calloc(n_known + n_found + 1, sizeof(*cards));
-        _cleanup_free_ char(*models)[MODEL_MAX] = calloc(n_known + n_found + 1, sizeof(*models));
-        _cleanup_free_ size_t *of = calloc(n_found + 1, sizeof(*of));
-        _cleanup_(card_match_done) CardMatch m = {
-                .pgpus = calloc(n_found + 1, sizeof(*m.pgpus)), .asks = calloc(n_found + 1, sizeof(*m.asks))};
-
-        if (!cards || !models || !of || !m.pgpus || !m.asks)
-                return -ENOMEM;
-        for (size_t k = 0; k < n_known; k++) {
-                const Pgpu *p = h->pgpus.items[k];
-
-                cards[k] = (KnownCard){p->pci,
-                        model_text(models[k], p->vendor_id, p->device_id, p->subsystem_vendor_id, p->subsystem_device_id),
-                        p->serial_number};
-        }
-        for (size_t i = 0; i < n_found; i++) {
-                const InventoryPgpu *p = &inventory->pgpus[i];
-
-                cards[n_known + i] = (KnownCard){p->pci_id,
-                        model_text(models[n_known + i], p->vendor_id, p->device_id, p->subsystem_vendor_id,
-                                p->subsystem_device_id),
-                        p->serial_number};
-        }
-        cards_match(cards, n_known, cards + n_known, n_found, of, m.asks);
-        for (size_t i = 0; i < n_found; i++)
-                m.pgpus[i] = of[i] == CARD_NEW ? NULL : h->pgpus.items[of[i]];
-        *ret = m;
-        m = (CardMatch){};
-        return 0;
-}
-
-static int join_group(Hosts *hs, Pgpu *pgpu) {
-        _cleanup_strbuf_ StrBuf name = {};
-        char gpu_type[32];
-        GpuGroup *g;
-        int r;
-
-        snprintf(gpu_type, sizeof(gpu_type), "%s/%s", pgpu->vendor_id, pgpu->device_id);
-        g = rule_group_for(hs->batch->pool, gpu_type);
-        if (!g) {
-                strbuf_addf(&name, "Group of %s %s GPUs",
-                        isempty(pgpu->vendor_name) ? pgpu->vendor_id : pgpu->vendor_name,
-                        isempty(pgpu->device_name) ? pgpu->device_id : pgpu->device_name);
-                if (strbuf_error(&name) < 0)
-                        return -ENOMEM;
-                r = group_add(hs->batch, name.text, "", (const char *const[]){gpu_type, NULL}, &g);
-                if (r < 0)
-                        return r;
-                log_own_change(g, "GPU group %s was made for the PGPUs of its kind.", g->name_label);
-        }
-        return pool_set_pgpu_group(hs->batch->pool, pgpu, g);
-}
-
 /* What a card says of itself can change with the host's files; its ids make it the card that it is. */
 static int refresh_card(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         const TextChange changes[] = {
@@ -165,7 +92,7 @@ static int add_card(Hosts *hs, Host *h, const InventoryPgpu *i, Pgpu **ret) {
                 text_set(&pgpu->subsystem_device_id, i->subsystem_device_id) < 0)
                 return -ENOMEM;
         r = refresh_card(hs, pgpu, i);
-        r = r ?: join_group(hs, pgpu);
+        r = r ?: pgpu_join_group(hs, pgpu);
         if (r < 0)
                 return r;
         log_full(LOG_INFO, MSG_POOL_FOLLOWED, FIELDS(OBJECT_FIELD(&pgpu->object), OBJECT_FIELD(&h->object)),
@@ -340,21 +267,13 @@ static int keep_types(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         return 0;
 }
 
-static int identifiers_of(const Pgpu *pgpu, const PtrArray *types, char ***ret) {
-        _cleanup_strlist_ StrList list = {};
-
-        for_each(const VgpuType, t, types)
-                strlist_add(&list, type_identifier_on(t, pgpu->host));
-        return strlist_take(&list, ret);
-}
-
 /* What was enabled, and what a driver that came with the move has new. */
 static int note_types(Pgpu *pgpu, const InventoryPgpu *i) {
         _cleanup_(strv_freep) char **supported = NULL;
         _cleanup_strlist_ StrList list = {};
         int r;
 
-        r = identifiers_of(pgpu, &pgpu->supported, &supported);
+        r = types_identifiers(pgpu->host, &pgpu->supported, &supported);
         if (r < 0)
                 return r;
         for_each(const VgpuType, t, &pgpu->enabled)
@@ -377,8 +296,8 @@ static int move_card(Hosts *hs, Pgpu *pgpu, const InventoryPgpu *i) {
         return pool_set_pgpu_pci(hs->batch->pool, pgpu, &i->pci_id);
 }
 
-/* *at: the one that it is; NULL: a new one, which is put there. */
-static int update_card(Hosts *hs, Host *h, Pgpu **at, const InventoryPgpu *i) {
+/* *at: the one that it is; NULL: one that left the pool (former), or a new one, which is put there. */
+static int update_card(Hosts *hs, Host *h, Pgpu **at, FormerCard *former, const InventoryPgpu *i) {
         _cleanup_refusal_ Refusal refusal = {};
         Pgpu *pgpu = *at;
         int r;
@@ -392,7 +311,7 @@ static int update_card(Hosts *hs, Host *h, Pgpu **at, const InventoryPgpu *i) {
                                 PCI_TEXT(&i->pci_id), h->name_label, refusal.message);
                         return 0;
                 }
-                r = add_card(hs, h, i, &pgpu);
+                r = former ? former_revive(hs, h, former, &pgpu) : add_card(hs, h, i, &pgpu);
                 if (r < 0)
                         return r;
                 *at = pgpu;
@@ -417,13 +336,13 @@ int takeover_adopt(Hosts *hs, Pgpu *absent, Pgpu *found) {
         char node[16] = "";
         int r;
 
-        r = identifiers_of(found, &found->supported, &supported);
-        r = r ?: identifiers_of(found, &found->enabled, &enabled);
+        r = types_identifiers(found->host, &found->supported, &supported);
+        r = r ?: types_identifiers(found->host, &found->enabled, &enabled);
         if (r < 0)
                 return r;
         if (found->numa_node >= 0)
                 text_format(node, sizeof(node), "%d", found->numa_node);
-        r = update_card(hs, absent->host, &absent,
+        r = update_card(hs, absent->host, &absent, /* former= */ NULL,
                 &(InventoryPgpu){
                         .pci_id = found->pci,
                         .vendor_id = found->vendor_id,
@@ -478,14 +397,6 @@ static int miss_cards(Hosts *hs, Host *h, const CardMatch *match, const Inventor
         return r;
 }
 
-/* What somebody made of it would be lost if the card came back, here or in another slot. It is forgotten once that is taken back. */
-static bool is_set_up(const Hosts *hs, const Pgpu *pgpu) {
-        char gpu_type[32];
-
-        text_format(gpu_type, sizeof(gpu_type), "%s/%s", pgpu->vendor_id, pgpu->device_id);
-        return !isempty(pgpu->other_config) || (pgpu->group && pgpu->group != rule_group_for(hs->batch->pool, gpu_type));
-}
-
 void takeover_collect_absent(Hosts *hs, Host *h) {
         const Peer *peer = peer_of(hs, h);
         size_t n = h->pgpus.n;
@@ -506,8 +417,10 @@ void takeover_collect_absent(Hosts *hs, Host *h) {
                                 pgpu->holds.n, PLURAL(pgpu->holds.n));
                         continue;
                 }
-                if (is_set_up(hs, pgpu))
+                /* It would be missed; it is forgotten once that is taken back. */
+                if (pgpu_is_set_up(hs->batch->pool, pgpu))
                         continue;
+                (void) batch_poison(hs->batch, former_keep(hs->batch, pgpu));
                 object_remove(hs->batch, &pgpu->object);
         }
         if (h->pgpus.n < n)
@@ -516,13 +429,16 @@ void takeover_collect_absent(Hosts *hs, Host *h) {
 
 int takeover_inventory(Hosts *hs, Host *h, Inventory *inventory) {
         _cleanup_(card_match_done) CardMatch match = {};
+        bool is_new = isempty(h->boot_id); /* it never reported */
         int r;
 
         r = update_facts(hs, h, inventory);
         r = r ?: takeover_types(hs, h, inventory);
-        r = r ?: match_cards(h, inventory, &match);
+        r = r ?: cards_find(hs->batch->pool, h, inventory, &match);
         for (size_t i = 0; i < inventory->n_pgpus && r == 0; i++)
-                r = update_card(hs, h, &match.pgpus[i], &inventory->pgpus[i]);
+                r = update_card(hs, h, &match.pgpus[i], match.formers[i], &inventory->pgpus[i]);
+        if (r == 0 && is_new)
+                r = former_revive_set_up(hs, h);
         if (r < 0)
                 return r;
         r = miss_cards(hs, h, &match, inventory);

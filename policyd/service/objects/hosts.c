@@ -7,6 +7,7 @@
 #include "policyd/service/base/object-log.h"
 #include "policyd/service/hosts/epoch.h"
 #include "policyd/service/hosts/host-links.h"
+#include "policyd/service/hosts/known-again.h"
 #include "policyd/service/hosts/outside.h"
 #include "policyd/service/hosts/places.h"
 #include "policyd/service/operations/starts.h"
@@ -135,6 +136,8 @@ int hosts_remove(Policy *p, Host *h, Refusal *refusal) {
         if (r != 0)
                 return decided(r);
         places_clear_host(&p->hosts, h);
+        for_each(const Pgpu, pgpu, &h->pgpus)
+                (void) batch_poison(&p->batch, former_keep(&p->batch, pgpu));
         pool_remove(p->batch.pool, &h->object);
         types_collect(&p->hosts);
         (void) batch_poison(&p->batch, problems_update(&p->hosts));
@@ -149,19 +152,6 @@ int hosts_set_enabled(Policy *p, Host *h, bool enabled, Refusal *refusal) {
         return 0;
 }
 
-/* The affinity of a VM is a host's name or uuid: where it is the old name, it goes on to mean this host. */
-static int rename_affinities(Policy *p, const char *from, const char *to) {
-        int r = 0;
-
-        for_each(Vm, vm, &p->batch.pool->objects[CLASS_VM]) {
-                const TextChange change = {&vm->affinity, to, VM_AFFINITY};
-
-                if (r >= 0 && streq(vm->affinity, from))
-                        r = object_set_texts(&p->batch, &vm->object, &change, 1);
-        }
-        return MIN_OF(r, 0);
-}
-
 int hosts_set_name_label(Policy *p, Host *h, const char *name, Refusal *refusal) {
         _cleanup_free_ char *old = strdup(h->name_label);
         int r;
@@ -174,7 +164,8 @@ int hosts_set_name_label(Policy *p, Host *h, const char *name, Refusal *refusal)
                 return decided(r);
         batch_open(&p->batch);
         r = pool_set_host_name_label(p->batch.pool, h, name);
-        r = r < 0 ? r : rename_affinities(p, old, name);
+        /* An affinity that is the old name goes on to mean this host. */
+        r = r < 0 ? r : affinities_follow(&p->batch, old, name);
         r = r < 0 ? r : problems_update(&p->hosts);
         return batch_poison(&p->batch, MIN_OF(r, 0));
 }

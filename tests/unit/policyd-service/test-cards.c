@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "policyd/pool/each.h"
+#include "policyd/pool/former-card.h"
 #include "tests/unit/policyd-service/world.h"
 
 #define OWN_NAME "0001:nvidia,0ff2,1012,0fe7,101e"
@@ -172,6 +173,144 @@ static void a_config_follows_its_gpu_to_another_group(void **state) {
         assert_ptr_equal(world_vgpu(w, &id, 0)->group, world_group(w, "mine"));
 }
 
+/* A host that left the pool and comes back, and its cards with it */
+
+static void set_up(World *w, Pgpu *pgpu, const char *group, Uuid *ret) {
+        GpuGroup *g;
+
+        assert_int_equal(world_request(w, groups_create(w->policy, group, "", &g, fresh(w))), ERROR_NONE);
+        assert_int_equal(world_request(w, pgpus_set_group(w->policy, pgpu, world_group(w, group), fresh(w))), ERROR_NONE);
+        *ret = pgpu->object.id;
+}
+
+static void remove_host(World *w, const char *name) {
+        assert_int_equal(world_request(w, hosts_remove(w->policy, world_host(w, name), fresh(w))), ERROR_NONE);
+        world_run(w);
+}
+
+static void ids_of(World *w, const char *host, Uuid *ret) {
+        for_each(Pgpu, p, &world_host(w, host)->pgpus)
+                *ret++ = p->object.id;
+}
+
+static void a_host_that_is_added_again_has_its_cards(void **state) {
+        for (unsigned crash = 0; crash < 2; crash++) {
+                FakeHost *h;
+                _cleanup_world_ World *w = world_of_one_k1(&h);
+                Uuid first, before[4], after[4], vm = world_create_vm(w, "a");
+                char affinity[UUID_TEXT_MAX];
+                ErrorCode code = _ERROR_MAX;
+
+                set_up(w, pgpu_at(w, "alpha", "0000:07:00.0"), "mine", &first);
+                assert_int_equal(pgpus_change_enabled(w->policy, pgpu_at(w, "alpha", "0000:08:00.0"), world_type(w, "GRID K140Q"),
+                                         false, done_types, &code, fresh(w)),
+                        0);
+                world_run(w);
+                uuid_to_string(&world_host(w, "alpha")->object.id, affinity);
+                assert_int_equal(world_request(w, vms_set_names(w->policy, world_vm(w, &vm), NULL, affinity, fresh(w))), ERROR_NONE);
+                ids_of(w, "alpha", before);
+                remove_host(w, "alpha");
+                assert_int_equal(policy_pool(w->policy)->objects[CLASS_PGPU].n, 0);
+                if (crash)
+                        world_crash(w);
+                /* The whole board stands elsewhere now. */
+                for (size_t i = 0; i < 4; i++)
+                        snprintf(h->cards[i].pci, sizeof(h->cards[i].pci), "0000:%zu7:00.0", i + 1);
+                snprintf(h->name, sizeof(h->name), "gamma");
+                assert_int_equal(world_add_host(w, h), ERROR_NONE);
+                ids_of(w, "gamma", after);
+                assert_memory_equal(before, after, sizeof(before));
+                assert_ptr_equal(pgpu_at(w, "gamma", "0000:17:00.0")->group, world_group(w, "mine"));
+                assert_ptr_equal(pgpu_at(w, "gamma", "0000:27:00.0")->group, world_group(w, "Group of NVIDIA Corporation GK107GL [GRID K1] GPUs"));
+                assert_int_equal(h->types_change, LINK_TYPES_SET);
+                assert_int_equal(h->n_types_named, 3);
+                assert_string_equal(world_vm(w, &vm)->affinity, UUID_TEXT(&world_host(w, "gamma")->object.id));
+        }
+}
+
+/* What is not there yet may come, in whichever slot; and another machine has nothing of it. */
+static void a_card_that_is_out_when_its_host_is_added_again_is_lost(void **state) {
+        FakeHost *h, *other;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid first, second = pgpu_at(w, "alpha", "0000:08:00.0")->object.id;
+
+        set_up(w, pgpu_at(w, "alpha", "0000:07:00.0"), "mine", &first);
+        remove_host(w, "alpha");
+        other = fake_host_add("beta");
+        fake_k1_add(other);
+        assert_int_equal(world_add_host(w, other), ERROR_NONE);
+        assert_null(pool_get(policy_pool(w->policy), CLASS_PGPU, &first));
+        h->cards[0].gone = h->cards[1].gone = true;
+        assert_int_equal(world_add_host(w, h), ERROR_NONE);
+        assert_int_equal(world_host(w, "alpha")->pgpus.n, 3);
+        assert_int_equal(pgpu_at(w, "alpha", "0000:07:00.0")->health, PGPU_HEALTH_LOST);
+        assert_false(pgpu_at(w, "alpha", "0000:07:00.0")->present);
+        h->cards[0].gone = h->cards[1].gone = false;
+        fake_inventory_changed(h);
+        world_run(w);
+        assert_true(uuid_equal(&pgpu_at(w, "alpha", "0000:07:00.0")->object.id, &first));
+        assert_true(uuid_equal(&pgpu_at(w, "alpha", "0000:08:00.0")->object.id, &second));
+        assert_int_equal(pgpu_at(w, "alpha", "0000:07:00.0")->health, PGPU_HEALTH_GOOD);
+}
+
+static void a_card_that_was_out_for_a_boot_is_the_same(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid before[4], after[4];
+
+        ids_of(w, "alpha", before);
+        for (unsigned moved = 0; moved < 2; moved++) {
+                h->cards[2].gone = true;
+                fake_reboot(h);
+                world_run(w);
+                assert_int_equal(world_host(w, "alpha")->pgpus.n, 3);
+                world_restart(w);
+                world_run(w);
+                h->cards[2].gone = false;
+                move(w, h, 2, moved ? "0000:09:01.0" : "0000:09:00.0");
+                ids_of(w, "alpha", after);
+                assert_memory_equal(before, after, sizeof(before));
+        }
+        assert_int_equal(policy_pool(w->policy)->former.n, 0);
+}
+
+/* Its group was destroyed meanwhile. */
+static void a_card_whose_group_is_gone_joins_that_of_its_kind(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid first;
+
+        set_up(w, pgpu_at(w, "alpha", "0000:07:00.0"), "mine", &first);
+        remove_host(w, "alpha");
+        assert_int_equal(world_request(w, groups_destroy(w->policy, world_group(w, "mine"), fresh(w))), ERROR_NONE);
+        assert_int_equal(world_add_host(w, h), ERROR_NONE);
+        assert_true(uuid_equal(&pgpu_at(w, "alpha", "0000:07:00.0")->object.id, &first));
+        assert_ptr_equal(pgpu_at(w, "alpha", "0000:07:00.0")->group, pgpu_at(w, "alpha", "0000:08:00.0")->group);
+}
+
+/* The newest are kept. */
+static void former_cards_are_capped(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid last = UUID_NULL;
+
+        for (unsigned i = 0; i < FORMER_CARDS_MAX + 20; i++) {
+                static const char *const types[] = {NULL};
+
+                h->n_cards = 0;
+                fake_card_add(h, "0000:07:00.0", "8086", "56c0", types);
+                snprintf(h->cards[0].device, sizeof(h->cards[0].device), "%04x", i);
+                fake_inventory_changed(h);
+                world_run(w);
+                last = pgpu_at(w, "alpha", "0000:07:00.0")->object.id;
+        }
+        remove_host(w, "alpha");
+        world_crash(w);
+        assert_int_equal(policy_pool(w->policy)->former.n, FORMER_CARDS_MAX);
+        assert_int_equal(world_add_host(w, h), ERROR_NONE);
+        assert_true(uuid_equal(&pgpu_at(w, "alpha", "0000:07:00.0")->object.id, &last));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(types_are_taken_along_by_the_hosts_names),
@@ -179,6 +318,11 @@ int main(void) {
                 cmocka_unit_test(types_are_taken_along_later),
                 cmocka_unit_test(an_adopted_card_keeps_what_is_suspect),
                 cmocka_unit_test(a_config_follows_its_gpu_to_another_group),
+                cmocka_unit_test(a_host_that_is_added_again_has_its_cards),
+                cmocka_unit_test(a_card_that_is_out_when_its_host_is_added_again_is_lost),
+                cmocka_unit_test(a_card_that_was_out_for_a_boot_is_the_same),
+                cmocka_unit_test(a_card_whose_group_is_gone_joins_that_of_its_kind),
+                cmocka_unit_test(former_cards_are_capped),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
