@@ -441,6 +441,7 @@ static int method_check_host_failure(sd_bus_message *m, void *userdata, sd_bus_e
 static int method_remove_row(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Bus *bus = userdata;
         _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_free_ char *what = NULL;
         Options options;
         const char *row;
         int r;
@@ -451,6 +452,8 @@ static int method_remove_row(sd_bus_message *m, void *userdata, sd_bus_error *er
         if (r < 0)
                 return r;
         r = bus_decided(bus, policy_remove_row(bus->policy, row, &refusal), &refusal, error);
+        what = r < 0 ? NULL : text_printf("row %s is gone", row);
+        change_note_say(requests_note(&bus->requests), strempty(what));
         return r < 0 ? r : sd_bus_reply_method_return(m, NULL);
 }
 

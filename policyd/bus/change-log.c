@@ -28,6 +28,7 @@ struct ChangeNote {
         uint64_t properties; /* that are compared */
         Values *before;
         char *what; /* "of VM web: NameLabel 'a' → 'b'" */
+        char *said; /* of what is no property; NULL: nothing */
         char *fields[FIELDS_MAX];
         size_t n_fields;
         char *error; /* the word of a refusal; NULL: it was done */
@@ -45,6 +46,7 @@ static ChangeNote *note_free(ChangeNote *n) {
                 free(n->fields[i]);
         free(n->method);
         free(n->what);
+        free(n->said);
         free(n->error);
         free(n->sentence);
         free(n);
@@ -248,13 +250,29 @@ void change_note_only(RequestNote *note, uint64_t properties) {
                 CONTAINER_OF(note, ChangeNote, note)->properties = properties;
 }
 
+void change_note_say(RequestNote *note, const char *what) {
+        ChangeNote *n = note ? CONTAINER_OF(note, ChangeNote, note) : NULL;
+
+        if (!n)
+                return;
+        free(n->said);
+        n->said = strdup(what);
+}
+
 static void describe(ChangeNote *n, const Object *target, const Object *made, StrBuf *b) {
+        const Job *job = made && made->class == CLASS_JOB ? CONTAINER_OF(made, Job, object) : NULL;
+        bool told = made;
+
         strbuf_add(b, strempty(n->what));
         if (n->before && target)
-                words_of_changes(n->before, target, n->properties, b);
+                told = words_of_changes(n->before, target, n->properties, job, b) || told;
         else if (n->before)
                 words_of_end(n->before, b);
-        if (!made || made->class == CLASS_JOB)
+        if (n->said)
+                strbuf_addf(b, ": %s", n->said);
+        else if (target && !told)
+                strbuf_add(b, ": nothing changed");
+        if (!made || job)
                 return;
         strbuf_add(b, b->len > 0 ? ", and made " : "for ");
         words_of_object(made, b);

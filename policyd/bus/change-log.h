@@ -39,6 +39,8 @@ int change_note_take(ChangeLog *log, Requests *requests, sd_bus_message *m, cons
 void change_note_decided(RequestNote *note_or_null, const Object *made_or_null);
 /* It does nothing that is not done already: a call that is repeated, or only asks. */
 void change_note_nothing(RequestNote *note_or_null);
+/* What it does that is no property of its object: "it is dialled now". */
+void change_note_say(RequestNote *note_or_null, const char *what);
 /* Only these properties are the call's: it is decided later, and others may change meanwhile. */
 void change_note_only(RequestNote *note_or_null, uint64_t properties);
 /* The call was refused. */

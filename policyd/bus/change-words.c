@@ -12,6 +12,7 @@
 #include "common/base/text.h"
 #include "common/json/json-differences.h"
 #include "policyd/bus/change-words.h"
+#include "policyd/service/base/kinds.h"
 
 #define TEXT_MAX 128 /* of one value */
 #define LIST_MAX 24  /* elements of a list */
@@ -22,6 +23,8 @@ struct Values {
         ObjectClass class;
         char *texts[PROPERTIES_MAX]; /* by property; NULL: it is not stored */
         char *config;                /* of a VM */
+        const char *power;           /* likewise */
+        char *vms;                   /* of a host: booked or running there */
 };
 
 /* Objects */
@@ -135,8 +138,17 @@ static void add_value(const Object *o, const Property *p, StrBuf *b) {
         strbuf_add(b, list ? "]" : "");
 }
 
+/* Not stored, and changed by a call all the same. */
+static const struct {
+        ObjectClass class;
+        const char *name;
+} told_besides[] = {{CLASS_HOST, "State"}, {CLASS_PGPU, "Health"}};
+
 /* Long lists, and what is not a property of its own row, are left out. */
-static bool is_told(const Property *p) {
+static bool is_told(ObjectClass c, const Property *p) {
+        for (size_t i = 0; i < ARRAY_SIZE(told_besides); i++)
+                if (told_besides[i].class == c && streq(told_besides[i].name, p->name))
+                        return true;
         return p->stored && p->change != PROPERTY_INVALIDATES;
 }
 
@@ -153,13 +165,34 @@ Values *values_free(Values *v) {
         for (size_t i = 0; i < PROPERTIES_MAX; i++)
                 free(v->texts[i]);
         free(v->config);
+        free(v->vms);
         free(v);
         return NULL;
 }
 
-static int read_config(const Vm *vm, Values *v) {
+static int read_vm(const Vm *vm, Values *v) {
+        bool starting = vm->power_state == POWER_HALTED && vm->booking != BOOKING_NONE;
+
+        v->power = starting ? "halted (starting)" : power_state_to_string(vm->power_state);
         v->config = strdup(strempty(vm->config));
         return v->config ? 0 : -ENOMEM;
+}
+
+static char *vms_of(const Host *h) {
+        StrBuf b = {};
+
+        strbuf_add(&b, "[");
+        for (size_t i = 0; i < h->vms.n && i < LIST_MAX; i++) {
+                strbuf_add(&b, separator(i));
+                add_name(&((const Vm *) h->vms.items[i])->object, &b);
+        }
+        strbuf_add(&b, h->vms.n > LIST_MAX ? ", …]" : "]");
+        return strbuf_take(&b);
+}
+
+static int read_host(const Host *h, Values *v) {
+        v->vms = vms_of(h);
+        return v->vms ? 0 : -ENOMEM;
 }
 
 Values *values_read(const Object *o) {
@@ -170,13 +203,14 @@ Values *values_read(const Object *o) {
                 return NULL;
         v->class = o->class;
         for (size_t i = 0; properties[i].name && i < PROPERTIES_MAX; i++) {
-                if (!is_told(properties + i))
+                if (!is_told(o->class, properties + i))
                         continue;
                 v->texts[i] = value_of(o, properties + i);
                 if (!v->texts[i])
                         return values_free(v);
         }
-        if (o->class == CLASS_VM && read_config(CONTAINER_OF(o, Vm, object), v) < 0)
+        if ((o->class == CLASS_VM && read_vm(CONTAINER_OF(o, Vm, object), v) < 0) ||
+                (o->class == CLASS_HOST && read_host(CONTAINER_OF(o, Host, object), v) < 0))
                 return values_free(v);
         return v;
 }
@@ -194,9 +228,26 @@ static void add_config_changes(const char *what, const char *before, const char 
                 strbuf_addf(b, " and %zu more", n_members - MEMBERS_MAX);
 }
 
-void words_of_changes(const Values *before, const Object *now, uint64_t which, StrBuf *b) {
+static void add_change(const char *what, const char *before, const char *after, size_t *n, StrBuf *b) {
+        if (!streq(before, after))
+                strbuf_addf(b, "%s%s %s → %s", (*n)++ == 0 ? ": " : ", ", what, before, after);
+}
+
+/* A start or a stop begins now, and changes the power state later. */
+static void add_job(const Values *before, const Job *j, size_t *n, StrBuf *b) {
+        OperationKind kind = operation_kind_from_string(j->operation);
+        const char *to = kind == OPERATION_START ? "running" : kind == OPERATION_REBOOT ? "halted → running" : "halted";
+
+        strbuf_addf(b, "%sPowerState %s → %s by job %s%s", (*n)++ == 0 ? ": " : ", ", before->power, to,
+                UUID_TEXT(&j->object.id), j->object.is_new ? "" : ", which goes on already");
+}
+
+bool words_of_changes(const Values *before, const Object *now, uint64_t which, const Job *job_or_null, StrBuf *b) {
         const Property *properties = class_properties(now->class);
         size_t n = 0;
+
+        if (job_or_null && before->power)
+                add_job(before, job_or_null, &n, b);
 
         for (size_t i = 0; properties[i].name && i < PROPERTIES_MAX; i++) {
                 const Property *p = properties + i;
@@ -207,12 +258,17 @@ void words_of_changes(const Values *before, const Object *now, uint64_t which, S
                 value = value_of(now, p);
                 if (value && streq(p->signature, "a{ss}"))
                         add_config_changes(p->name, before->texts[i], value, &n, b);
-                else if (value && !streq(value, before->texts[i]))
-                        strbuf_addf(b, "%s%s %s → %s", n++ == 0 ? ": " : ", ", p->name, before->texts[i], value);
+                else if (value)
+                        add_change(p->name, before->texts[i], value, &n, b);
         }
-        if (now->class != CLASS_VM)
-                return;
-        add_config_changes("config", before->config, CONTAINER_OF(now, Vm, object)->config, &n, b);
+        if (before->config)
+                add_config_changes("config", before->config, CONTAINER_OF(now, Vm, object)->config, &n, b);
+        if (before->vms) {
+                _cleanup_free_ char *vms = vms_of(CONTAINER_OF(now, Host, object));
+
+                add_change("VMs", before->vms, strempty(vms), &n, b);
+        }
+        return n > 0;
 }
 
 static bool says_something(const char *value) {

@@ -21,14 +21,22 @@ void fake_host_emit(FakeHost *h, const char *member, const char *text) {
         assert_true(sd_bus_emit_signal(h->bus, HOST_PATH, HOST_IFACE_MANAGER, member, "s", text) >= 0);
 }
 
-void fake_host_vm_event(FakeHost *h, uint64_t seq) {
+static void emit_state(FakeHost *h, uint64_t seq, const char *token, const char *vm, const char *state) {
         char text[512];
 
         snprintf(text, sizeof(text),
-                "{\"version\":1,\"seq\":%" PRIu64 ",\"boot_id\":\"%s\",\"token\":\"\",\"uuid\":\"" VM_UUID
-                "\",\"state\":\"running\",\"stage\":\"\",\"progress\":1.0,\"domid\":3,\"reason\":\"\"}",
-                seq, h->boot_id);
+                "{\"version\":1,\"seq\":%" PRIu64 ",\"boot_id\":\"%s\",\"token\":\"%s\",\"uuid\":\"%s\",\"state\":\"%s\""
+                ",\"stage\":\"\",\"progress\":1.0,\"domid\":3,\"reason\":\"\"}",
+                seq, h->boot_id, token, vm, state);
         fake_host_emit(h, "VMEvent", text);
+}
+
+void fake_host_vm_event(FakeHost *h, uint64_t seq) {
+        emit_state(h, seq, "", VM_UUID, "running");
+}
+
+void fake_host_tell_state(FakeHost *h, const char *vm, const char *state) {
+        emit_state(h, ++h->seq, h->token, vm, state);
 }
 
 static void keep_waiting(FakeHost *h, sd_bus_message *m) {
@@ -87,9 +95,20 @@ static int method_claim(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         return sd_bus_reply_method_return(m, "ts", epoch, h->inventory ?: inventory);
 }
 
+static void keep_token(FakeHost *h, sd_bus_message *m) {
+        const char *order, *token;
+
+        assert_true(sd_bus_message_read(m, "s", &order) >= 0);
+        token = strstr(order, "\"token\":\"");
+        if (token)
+                snprintf(h->token, sizeof(h->token), "%.36s", token + strlen("\"token\":\""));
+}
+
 static int method_order(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         FakeHost *h = userdata;
 
+        if (streq(sd_bus_message_get_member(m), "StartVM"))
+                keep_token(h, m);
         h->n_orders++;
         return answer(h, m, h->orders);
 }

@@ -32,6 +32,7 @@ typedef struct FakeHost {
         uint64_t epoch;
         unsigned n_claims, n_orders, n_waiting, n_waiting_max;
         sd_bus_message *waiting[128]; /* silent calls, oldest first */
+        char token[64];               /* of the last order to start a VM */
         char types[256];              /* the last method that changed them, and its arguments */
 } FakeHost;
 
@@ -39,6 +40,7 @@ void fake_host_start(FakeHost *h, PrivateBus *where, sd_event *event);
 void fake_host_stop(FakeHost *h);
 void fake_host_answer_all(FakeHost *h); /* what was kept waiting */
 void fake_host_vm_event(FakeHost *h, uint64_t seq);
+void fake_host_tell_state(FakeHost *h, const char *vm, const char *state); /* of the VM that it was last ordered to start */
 /* As after a claim with this epoch. */
 void fake_host_tell_inventory(FakeHost *h, uint64_t epoch);
 void fake_host_emit(FakeHost *h, const char *member, const char *text);
