@@ -49,6 +49,7 @@
 
 /* Of a call: the user, the unit that it came from, and the method, "VM.SetNameLabel". */
 #define FIELD_CALLER "XENVGPU_CALLER="
+#define FIELD_CALLER_PID "XENVGPU_CALLER_PID="
 #define FIELD_CALLER_UNIT "XENVGPU_CALLER_UNIT="
 #define FIELD_METHOD "XENVGPU_METHOD="
 

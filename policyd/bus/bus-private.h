@@ -90,6 +90,7 @@ int bus_show(Bus *bus);
 
 /* receive.c: sd-bus's filter, before it looks for the method */
 int bus_receive(sd_bus_message *m, void *userdata, sd_bus_error *error);
+void bus_refuse_unknown(Caller *c, sd_bus_message *m, void *userdata); /* userdata: the Bus */
 
 /* long-answer.c: answers a call whose turn it is, and lets the queue go on then; 0: the call is sd-bus's to answer, at once */
 int long_answer(Bus *bus, sd_bus_message *m, sd_bus_error *error);

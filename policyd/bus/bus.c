@@ -60,6 +60,8 @@ int bus_new(sd_event *event, const BusOptions *options, Bus **ret) {
         bus->gid = find_group(strempty(options->group));
         if (!bus->address || !bus->group || callers_init(&bus->callers, options->requests_max) < 0)
                 return -ENOMEM;
+        bus->callers.refused = bus_refuse_unknown;
+        bus->callers.refused_userdata = bus;
         queue_init(&bus->queue, event, &bus->callers);
         bus->changes = (ChangeLog){.pool = pool_of, .began = on_job_began, .userdata = bus};
         change_log_init(&bus->changes, &bus->callers);

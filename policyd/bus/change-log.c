@@ -13,7 +13,7 @@
 #include "policyd/service/base/object-log.h"
 #include "protocol/names.h"
 
-#define FIELDS_MAX 8
+#define FIELDS_MAX 12
 #define MESSAGE_MAX 3000
 #define DENIED_USEC UINT64_C(10000000)
 #define DENIED_MAX 20 /* lines in that time, so that nobody fills the journal who may do nothing */
@@ -99,30 +99,34 @@ static const char *id_of(const ChangeNote *n) {
         return startswith(n->method, "VM.Start") ? MSG_VM_REFUSED : MSG_CALL_REFUSED;
 }
 
-static void write_line(ChangeNote *n, const Who *who_or_null) {
-        _cleanup_free_ char *caller = NULL, *unit = NULL;
-        const char *fields[FIELDS_MAX + 4] = {}, *id = id_of(n);
-        _cleanup_strbuf_ StrBuf b = {};
-        size_t k = 0;
+/* What is known of the caller. */
+static void add_caller(ChangeNote *n, const Who *w) {
+        char pid[16];
 
-        if (who_or_null)
-                who_describe(who_or_null, &b);
-        else
-                strbuf_add(&b, "somebody");
+        add_field(n, FIELD_CALLER, *w->user ? w->user : "unknown");
+        if (w->pid > 0) {
+                text_format(pid, sizeof(pid), "%" PRIu32, w->pid);
+                add_field(n, FIELD_CALLER_PID, pid);
+        }
+        if (who_unit(w))
+                add_field(n, FIELD_CALLER_UNIT, who_unit(w));
+}
+
+static void write_line(ChangeNote *n, const Who *who_or_null) {
+        const Who nobody = {}, *who = who_or_null ?: &nobody;
+        const char *fields[FIELDS_MAX + 1] = {}, *id = id_of(n);
+        _cleanup_strbuf_ StrBuf b = {};
+
+        who_describe(who, &b);
         strbuf_addf(&b, " %s %s%s%s", n->error ? "was refused" : "called", n->method, *strempty(n->what) ? " " : "",
                 strempty(n->what));
         strbuf_add(&b, n->sentence ? ": " : ".");
         strbuf_add(&b, strempty(n->sentence));
         if (strbuf_error(&b) < 0)
                 return;
+        add_caller(n, who);
         for (size_t i = 0; i < n->n_fields; i++)
-                fields[k++] = n->fields[i];
-        caller = who_or_null ? text_printf(FIELD_CALLER "%s", who_or_null->user) : NULL;
-        if (caller)
-                fields[k++] = caller;
-        unit = who_or_null && who_or_null->unit ? text_printf(FIELD_CALLER_UNIT "%s", who_or_null->unit) : NULL;
-        if (unit)
-                fields[k++] = unit;
+                fields[i] = n->fields[i];
         log_full(LOG_INFO, id, fields, "%s", TEXT_SHORT(b.text, MESSAGE_MAX));
 }
 
@@ -340,10 +344,10 @@ static bool may_say_more(ChangeLog *log) {
         return log->n_denied++ < DENIED_MAX;
 }
 
-void change_log_denied(ChangeLog *log, sd_bus_message *m, const char *sentence) {
+void change_log_denied(ChangeLog *log, sd_bus_message *m, const Object *target, const char *sentence) {
         ChangeNote *n;
 
-        if (!may_say_more(log) || note_new(log, m, /* target= */ NULL, &n) < 0)
+        if (!may_say_more(log) || note_new(log, m, target, &n) < 0)
                 return;
         set_error(n, error_code_word(ERROR_ACCESS_DENIED), sentence);
         finish(n);

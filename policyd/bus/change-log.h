@@ -30,8 +30,8 @@ typedef struct ChangeLog {
 void change_log_init(ChangeLog *log, Callers *callers);
 void change_log_done(ChangeLog *log); /* writes what waits */
 
-/* A call that was refused before it was handled: its caller may not do it. */
-void change_log_denied(ChangeLog *log, sd_bus_message *m, const char *sentence);
+/* A call that was refused before it was handled: its caller may not do it, or is not known. */
+void change_log_denied(ChangeLog *log, sd_bus_message *m, const Object *target_or_null, const char *sentence);
 
 /* The request of the call that is being handled gets a note. target: the object that the method belongs to, NULL for the Manager. */
 int change_note_take(ChangeLog *log, Requests *requests, sd_bus_message *m, const Object *target_or_null);

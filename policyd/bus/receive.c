@@ -152,7 +152,19 @@ static void on_denied(Caller *c, sd_bus_message *m, PolkitAnswer answer, void *u
         (void) bus_error_set(&error, ERROR_ACCESS_DENIED, "%s", strempty(sentence));
         (void) sd_bus_reply_method_error(m, &error);
         policy_count_refusal(bus->policy, ERROR_ACCESS_DENIED);
-        change_log_denied(&bus->changes, m, strempty(sentence));
+        change_log_denied(&bus->changes, m, object_at(bus, sd_bus_message_get_path(m)), strempty(sentence));
+}
+
+void bus_refuse_unknown(Caller *c, sd_bus_message *m, void *userdata) {
+        static const char sentence[] = "The bus does not say whose call this is, as when the caller has left it already, so nothing "
+                                       "was done; stay until the answer.";
+        Bus *bus = userdata;
+
+        (void) sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED, "%s", sentence);
+        if (access_of(sd_bus_message_get_interface(m), strempty(sd_bus_message_get_member(m))) == ACCESS_EVERYBODY)
+                return;
+        policy_count_refusal(bus->policy, ERROR_ACCESS_DENIED);
+        change_log_denied(&bus->changes, m, object_at(bus, sd_bus_message_get_path(m)), sentence);
 }
 
 /* Whether the caller may call this. 1: it waits, until it is known who asks, or what polkit says. A message without an interface may be

@@ -165,11 +165,30 @@ int watch_name(sd_bus *bus, const char *name, sd_bus_slot **ret, sd_bus_message_
         return sd_bus_add_match_async(bus, ret, match, handler, NULL, userdata);
 }
 
+/* It has left before it was known. Its calls must not be done, since nobody knows whose they are. */
+static void refuse_unknown(Caller *c) {
+        sd_bus_message *m;
+
+        while ((m = message_list_take(&c->parked))) {
+                c->n_waiting--;
+                c->callers->refused(c, m, c->callers->refused_userdata);
+                sd_bus_message_unref(m);
+        }
+}
+
 static void let_go(Caller *c) {
+        refuse_unknown(c);
         drop_all_calls(c);
         c->identified = false;
         c->ask_slot = sd_bus_slot_unref(c->ask_slot);
         free_if_over(c);
+}
+
+/* What a caller that is known has asked for is done, though it waits for no answer. */
+static void leave(Caller *c) {
+        c->left = true;
+        if (!c->identified || (c->parked.n == 0 && !c->returning && !c->check))
+                let_go(c);
 }
 
 static int on_name_left(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -179,7 +198,7 @@ static int on_name_left(sd_bus_message *m, void *userdata, sd_bus_error *error) 
         if (sd_bus_message_read(m, "sss", &name, &before, &after) >= 0)
                 c = callers_find(userdata, name);
         if (c)
-                let_go(c);
+                leave(c);
         return 0;
 }
 
@@ -190,7 +209,8 @@ int callers_watch(Callers *callers, sd_bus *bus) {
                 on_name_left, callers);
 }
 
-/* The parked calls are received again one by one, so that what arrives meanwhile does not pass them. */
+/* The parked calls are received again one by one, so that what arrives meanwhile does not pass them. Of a caller that has left, the
+ * caller ends with the last. */
 static void return_next(Caller *c) {
         sd_bus_message *m;
         int r;
@@ -204,6 +224,8 @@ static void return_next(Caller *c) {
                         sd_bus_reply_method_errno(m, r, NULL);
                 sd_bus_message_unref(m);
         }
+        if (c->left && !c->returning && !c->check)
+                let_go(c);
 }
 
 static int on_unit(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
@@ -217,25 +239,12 @@ static int on_unit(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
-/* It may have left; what is left of its calls must not be done, since nobody knows whose they are. */
-static void refuse_unknown(Caller *c) {
-        sd_bus_message *m;
-
-        while ((m = message_list_take(&c->parked))) {
-                c->n_waiting--;
-                sd_bus_reply_method_errorf(m, SD_BUS_ERROR_ACCESS_DENIED,
-                        "The bus does not say which user asks, so nothing was done.");
-                sd_bus_message_unref(m);
-        }
-        let_go(c);
-}
-
 static int on_credentials(sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         Caller *c = userdata;
 
         c->ask_slot = sd_bus_slot_unref(c->ask_slot);
         if (who_read(reply, &c->who) < 0) {
-                refuse_unknown(c);
+                let_go(c);
                 return 0;
         }
         c->identified = true;

@@ -30,6 +30,7 @@ struct Caller {
         char name[64];      /* unique names are short; longer ones get LimitReached */
         uint64_t n_waiting; /* requests, and the calls of both lists */
         bool identified; /* who is known, and kept until the name leaves the bus */
+        bool left;       /* the name has left; calls of it are still parked */
         Who who;
         sd_bus_slot *ask_slot, *unit_slot;
         MessageList parked;        /* until it is known who asks */
@@ -50,6 +51,8 @@ struct Callers {
         void *userdata;
         void (*known)(Caller *c, void *userdata); /* no more will be known of it: its unit was found or not, or it is about to be freed */
         void *known_userdata;
+        void (*refused)(Caller *c, sd_bus_message *m, void *userdata); /* nobody knows whose call this is: it replies */
+        void *refused_userdata;
 };
 
 int callers_init(Callers *callers, uint64_t waiting_max);

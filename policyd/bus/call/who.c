@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "common/base/text.h"
@@ -115,16 +116,33 @@ int who_ask_unit(sd_bus *bus, const Who *w, sd_bus_message_handler_t answered, v
         return r < 0 ? r : sd_bus_call_async(bus, ret, m, answered, userdata, UNIT_USEC_MAX);
 }
 
+/* Nothing is said where there is no systemd. */
+static void say_why(const sd_bus_error *error, Who *w) {
+        if (kill((pid_t) w->pid, 0) < 0 && errno == ESRCH)
+                text_format(w->no_unit, sizeof(w->no_unit), "unknown: process %" PRIu32 " has ended", w->pid);
+        else if (sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY) || sd_bus_error_has_name(error, SD_BUS_ERROR_TIMEOUT))
+                text_format(w->no_unit, sizeof(w->no_unit), "unknown: systemd did not answer");
+        else if (sd_bus_error_has_name(error, SYSTEMD_NAME ".NoUnitForPID"))
+                text_format(w->no_unit, sizeof(w->no_unit), "none");
+}
+
 void who_read_unit(sd_bus_message *reply, Who *w) {
         _cleanup_free_ char *unit = NULL;
         const char *path;
 
         w->has_unit = true; /* as far as it will be known */
-        if (sd_bus_message_is_method_error(reply, NULL) > 0 || sd_bus_message_read(reply, "o", &path) < 0 ||
-                sd_bus_path_decode(path, SYSTEMD_PATH "/unit", &unit) <= 0)
+        if (sd_bus_message_is_method_error(reply, NULL) > 0) {
+                say_why(sd_bus_message_get_error(reply), w);
+                return;
+        }
+        if (sd_bus_message_read(reply, "o", &path) < 0 || sd_bus_path_decode(path, SYSTEMD_PATH "/unit", &unit) <= 0)
                 return;
         free(w->unit);
         w->unit = text_clean(unit, strlen(unit), TEXT_LINE, TEXT_NAME_MAX);
+}
+
+const char *who_unit(const Who *w) {
+        return w->unit ?: *w->no_unit ? w->no_unit : NULL;
 }
 
 void who_describe(const Who *w, StrBuf *b) {

@@ -20,6 +20,7 @@ typedef struct Who {
         size_t n_groups;
         char user[64]; /* as people call it, or "uid 1234" */
         char *unit;    /* "session-3.scope"; NULL: none, or not known */
+        char no_unit[48]; /* then why, "unknown: process 1234 has ended"; empty where systemd is not there */
 } Who;
 
 void who_done(Who *w);
@@ -32,6 +33,7 @@ int who_ask(sd_bus *bus, const char *name, sd_bus_message_handler_t answered, vo
 int who_ask_unit(sd_bus *bus, const Who *w, sd_bus_message_handler_t answered, void *userdata, sd_bus_slot **ret);
 void who_read_unit(sd_bus_message *reply, Who *w);
 
+const char *who_unit(const Who *w); /* or why it is not known; NULL: nothing can be said */
 /* "alice (session-3.scope)", "alice" where the unit is not known. */
 void who_describe(const Who *w, StrBuf *b);
 bool who_is_in_group(const Who *w, uint32_t gid);

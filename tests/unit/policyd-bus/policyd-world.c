@@ -224,3 +224,49 @@ void world_add_vm(World *w, char ret_vm[static 128], char ret_vgpu[static 128]) 
                 fail_msg("%s: %s", w->error, w->sentence);
         snprintf(ret_vgpu, 128, "%.127s", w->reply);
 }
+
+static char *read_log(const World *w) {
+        char *text = NULL;
+        size_t size;
+
+        assert_int_equal(file_read(w->log, 1 << 20, &text, &size), 0);
+        return text;
+}
+
+unsigned lines_since(const World *w, size_t at, const char *field, char *line, size_t line_size) {
+        _cleanup_free_ char *text = read_log(w);
+        unsigned n = 0;
+
+        for (char *begin = text + at, *end; (end = strchr(begin, '\n')); begin = end + 1) {
+                *end = '\0';
+                if (!strstr(begin, field))
+                        continue;
+                n++;
+                snprintf(line, line_size, "%s", begin);
+        }
+        return n;
+}
+
+size_t log_size(const World *w) {
+        _cleanup_free_ char *text = read_log(w);
+
+        return strlen(text);
+}
+
+int logged_setup(void **state) {
+        World *w;
+
+        assert_int_equal(world_setup(state), 0);
+        w = *state;
+        assert_int_equal(policyd_end(w, SIGTERM), 0);
+        snprintf(w->log, sizeof(w->log), "%s/log", w->bus.dir);
+        policyd_start(w, NULL);
+        return 0;
+}
+
+int logged_teardown(void **state) {
+        World *w = *state;
+
+        (void) unlink(w->log);
+        return world_teardown(state);
+}

@@ -58,3 +58,11 @@ void find(World *w, const char *class, const char *name, char ret[static 128]);
 void world_add_vm(World *w, char ret_vm[static 128], char ret_vgpu[static 128]);
 
 #define WORLD_TEST(f) cmocka_unit_test_setup_teardown(f, world_setup, world_teardown)
+
+/* A world whose policyd logs to a file. */
+int logged_setup(void **state);
+int logged_teardown(void **state);
+size_t log_size(const World *w);
+/* The lines since at that carry the field, of which the last is in line. */
+unsigned lines_since(const World *w, size_t at, const char *field, char *line, size_t line_size);
+#define LOGGED_TEST(f) cmocka_unit_test_setup_teardown(f, logged_setup, logged_teardown)

@@ -5,11 +5,9 @@
  * protocol/ that does not only read is called with arguments of its types: done or refused, it leaves its line.
  */
 
-#include <signal.h>
 #include <stdio.h>
 
 #include "common/daemon/log-ids.h"
-#include "common/io/file.h"
 #include "policyd/bus/access.h"
 #include "protocol/xml.h"
 #include "tests/unit/policyd-bus/interface-lines.h"
@@ -19,37 +17,6 @@
 
 static char called[16384]; /* "\nVM.Start\n…" */
 static char told[16384];   /* of these, the ones whose line had what was and what is */
-
-/* The log */
-
-static char *read_log(const World *w) {
-        char *text = NULL;
-        size_t size;
-
-        assert_int_equal(file_read(w->log, 1 << 20, &text, &size), 0);
-        return text;
-}
-
-/* The lines since *at that carry the field, of which the last is in line. */
-static unsigned lines_since(const World *w, size_t at, const char *field, char *line, size_t line_size) {
-        _cleanup_free_ char *text = read_log(w);
-        unsigned n = 0;
-
-        for (char *begin = text + at, *end; (end = strchr(begin, '\n')); begin = end + 1) {
-                *end = '\0';
-                if (!strstr(begin, field))
-                        continue;
-                n++;
-                snprintf(line, line_size, "%s", begin);
-        }
-        return n;
-}
-
-static size_t log_size(const World *w) {
-        _cleanup_free_ char *text = read_log(w);
-
-        return strlen(text);
-}
 
 /* Calls */
 
@@ -422,77 +389,10 @@ static void test_what_changes_nothing_leaves_no_line(void **state) {
         assert_non_null(strstr(line, MSG_CALL_REFUSED));
 }
 
-/* systemd, which knows one unit, or never answers */
-
-static int on_unit_asked(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        const bool *silent = userdata;
-
-        return *silent ? 1 : sd_bus_reply_method_return(m, "o", "/org/freedesktop/systemd1/unit/session_2d3_2escope");
-}
-
-static const sd_bus_vtable systemd_vtable[] = {
-        SD_BUS_VTABLE_START(0),
-        SD_BUS_METHOD("GetUnitByPID", "u", "o", on_unit_asked, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_VTABLE_END,
-};
-
-/* The unit is asked of systemd, and nothing waits for it: the call is answered at once, the line comes when it is known. */
-static void test_a_line_names_the_unit_and_waits_for_no_systemd(void **state) {
-        World *w = *state;
-        sd_bus *systemd = private_bus_connect(&w->bus, w->event);
-        char vm[128], vgpu[128], host[128], line[4096] = "";
-        bool silent = false;
-        size_t at;
-
-        assert_true(sd_bus_add_object_vtable(systemd, NULL, "/org/freedesktop/systemd1",
-                            "org.freedesktop.systemd1.Manager", systemd_vtable, &silent) >= 0);
-        assert_true(sd_bus_request_name(systemd, "org.freedesktop.systemd1", 0) >= 0);
-        world_add_host(w, host);
-        world_add_vm(w, vm, vgpu);
-        world_turn(w, 200);
-        assert_int_equal(lines_since(w, 0, FIELD_CALLER_UNIT "session-3.scope", line, sizeof(line)), 3);
-        assert_non_null(strstr(line, " (session-3.scope) called Manager.CreateVGPU"));
-        assert_true(call(w, vm, POLICY_IFACE_VM, "Start", "a{sv}", 0));
-        snprintf(vgpu, sizeof(vgpu), "%.127s", w->reply);
-        property(w, vgpu, POLICY_IFACE_JOB, "StartedBy");
-        assert_non_null(strstr(w->reply, " (session-3.scope)"));
-
-        silent = true;
-        w->client = sd_bus_flush_close_unref(w->client);
-        w->client = private_bus_connect(&w->bus, NULL);
-        at = log_size(w);
-        assert_true(call(w, vm, POLICY_IFACE_VM, "SetAffinity", "s", "x"));
-        assert_int_equal(lines_since(w, at, FIELD_METHOD, line, sizeof(line)), 0);
-        for (unsigned i = 0; i < 100 && lines_since(w, at, FIELD_METHOD, line, sizeof(line)) == 0; i++)
-                world_turn(w, 50);
-        assert_non_null(strstr(line, FIELD_CALLER));
-        assert_null(strstr(line, FIELD_CALLER_UNIT));
-        sd_bus_flush_close_unref(systemd);
-}
-
-static int setup(void **state) {
-        World *w;
-
-        assert_int_equal(world_setup(state), 0);
-        w = *state;
-        assert_int_equal(policyd_end(w, SIGTERM), 0);
-        snprintf(w->log, sizeof(w->log), "%s/log", w->bus.dir);
-        policyd_start(w, NULL);
-        return 0;
-}
-
-static int teardown(void **state) {
-        World *w = *state;
-
-        (void) unlink(w->log);
-        return world_teardown(state);
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_setup_teardown(test_each_change_leaves_one_line, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_what_changes_nothing_leaves_no_line, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_a_line_names_the_unit_and_waits_for_no_systemd, setup, teardown),
+                LOGGED_TEST(test_each_change_leaves_one_line),
+                LOGGED_TEST(test_what_changes_nothing_leaves_no_line),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
