@@ -14,6 +14,7 @@
 #include "common/io/file.h"
 #include "hostd/core/grow.h"
 #include "hostd/core/idset.h"
+#include "hostd/edge/card-serial.h"
 #include "hostd/edge/pci-access.h"
 #include "hostd/edge/pci-listing.h"
 #include "hostd/edge/pci-scan.h"
@@ -26,6 +27,7 @@
 typedef struct PciTree {
         PciFunction *functions; /* sorted by address */
         SysfsFacts *facts;      /* beside each function; NULL for a listing */
+        char (*vpd)[CARD_NUMBER_MAX]; /* the same, of GPUs that have no other number */
         size_t n;
 } PciTree;
 
@@ -33,6 +35,7 @@ static void tree_done(PciTree *t) {
         for (size_t i = 0; t->facts && i < t->n; i++)
                 sysfs_facts_done(&t->facts[i]);
         free(t->facts);
+        free(t->vpd);
         free(t->functions);
         *t = (PciTree){};
 }
@@ -239,15 +242,57 @@ typedef struct PgpuMaker {
         const PciTree *tree;
         PciAccess *names;
         char *const *accelerators;
+        const char *nvidia_gpus;
         PciAddress display; /* as the arbiter says */
         bool display_known;
 } PgpuMaker;
 
-/* What the configuration space says does not depend on the driver, so it comes first. */
-static char *serial_of(const PciFunction *f, const SysfsFacts *facts_or_null) {
+/* Vital product data is read slowly, and not beside a guest that has the card. */
+static int tree_read_vpd(PciTree *t, const char *sysfs, char *const *accelerators) {
+        t->vpd = calloc(MAX_OF(t->n, (size_t) 1), sizeof(*t->vpd));
+        if (!t->vpd)
+                return -ENOMEM;
+        for (size_t i = 0; i < t->n; i++) {
+                _cleanup_free_ char *folder = NULL;
+                int r;
+
+                if (!is_gpu(t, i, accelerators) || t->functions[i].serial != 0 || t->functions[i].all_ones ||
+                        streq(t->facts[i].driver, "pciback"))
+                        continue;
+                folder = text_printf("%s/devices/%s", sysfs, PCI_TEXT(&t->functions[i].address));
+                r = folder ? card_serial_of_vpd(folder, t->vpd[i]) : -ENOMEM;
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* The GPUs of a board may tell the board's number, which says nothing of them. */
+static bool vpd_is_its_own(const PciTree *t, size_t i) {
+        if (!t->vpd || !*t->vpd[i])
+                return false;
+        for (size_t k = 0; k < t->n; k++)
+                if (k != i && streq(t->vpd[k], t->vpd[i]))
+                        return false;
+        return true;
+}
+
+/* What the card itself says does not depend on the driver, so it comes first. NULL without memory. */
+static char *serial_of(const PgpuMaker *m, size_t i) {
+        const PciFunction *f = &m->tree->functions[i];
+        char uuid[CARD_NUMBER_MAX] = "";
+
         if (f->serial != 0)
                 return text_printf("dsn-%016" PRIx64, f->serial);
-        return facts_or_null && *facts_or_null->unique_id ? text_printf("amdgpu-%s", facts_or_null->unique_id) : strdup("");
+        if (vpd_is_its_own(m->tree, i))
+                return text_printf("vpd-%s", m->tree->vpd[i]);
+        if (!m->tree->facts || f->all_ones)
+                return strdup("");
+        if (*m->tree->facts[i].unique_id)
+                return text_printf("amdgpu-%s", m->tree->facts[i].unique_id);
+        if (m->nvidia_gpus && card_serial_of_nvidia(m->nvidia_gpus, &f->address, uuid) < 0)
+                return NULL;
+        return *uuid ? text_printf("nvidia-%s", uuid) : strdup("");
 }
 
 static void fill_facts(const PgpuMaker *m, const SysfsFacts *facts, Pgpu *p) {
@@ -285,7 +330,7 @@ static int make_pgpu(const PgpuMaker *m, size_t i, Pgpu *ret) {
         p.driver = strdup(facts ? facts->driver : "");
         p.bridge = facts ? strdup(facts->bridge) : find_bridge(m->tree, &p.address);
         p.pci_switch = strdup(facts ? facts->pci_switch : "");
-        p.serial = serial_of(f, facts);
+        p.serial = serial_of(m, i);
         p.vendor_name = name_or_number(pci_access_name_vendor(m->names, p.vendor_id), "Vendor", p.vendor_id);
         p.device_name = name_or_number(
                 pci_access_name_device(m->names, p.vendor_id, p.device_id), "Device", p.device_id);
@@ -376,12 +421,15 @@ int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu 
         if (r < 0)
                 return r;
 
-        r = pci_access_new(PCI_ACCESS_METHOD_NAMES, settings->pci_ids, &names);
+        r = settings->listing ? 0
+                              : tree_read_vpd(&tree, settings->sysfs_path ? settings->sysfs_path : PCI_SYSFS, settings->accelerators);
+        r = r ?: pci_access_new(PCI_ACCESS_METHOD_NAMES, settings->pci_ids, &names);
         if (r < 0)
                 return r;
 
         maker.names = names;
         maker.accelerators = settings->accelerators;
+        maker.nvidia_gpus = settings->nvidia_gpus;
         maker.display_known = arbiter_names(settings->vga_arbiter, &maker.display);
         r = make_pgpus(&maker, problems, ret, ret_n);
         for (size_t i = 0; r >= 0 && i < *ret_n; i++)

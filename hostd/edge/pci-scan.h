@@ -15,6 +15,7 @@ typedef struct PciScanSettings {
         const char *sysfs_path;  /* libpci's sysfs.path; NULL: /sys/bus/pci */
         const char *listing;     /* a file to read instead; NULL: none */
         const char *pci_ids;     /* NULL: the system's */
+        const char *nvidia_gpus; /* "/proc/driver/nvidia/gpus"; NULL: no uuids of NVIDIA's driver */
         const char *vga_arbiter; /* "/dev/vga_arbiter"; NULL: boot_vga decides */
         const char *runtime;     /* hostd's runtime folder, with notes of divisions (hostd/run/division.h); NULL: no notes */
         bool keeps_divisions;    /* every division is fixed: none is ours */

@@ -178,6 +178,7 @@ HardwareSettings host_settings_hardware(const HostSettings *s) {
                                 .sysfs_path = text_or_null(s->sysfs_path),
                                 .listing = text_or_null(s->pci_dump),
                                 .pci_ids = text_or_null(s->pci_ids),
+                                .nvidia_gpus = text_or_null(s->nvidia_gpus),
                                 .vga_arbiter = text_or_null(s->vga_arbiter),
                                 .accelerators = s->accelerators,
                         },

@@ -23,6 +23,7 @@
                 "names the system's display device; empty: boot_vga of sysfs does") \
         WORDS(accelerators, "1002", \
                 "PCI vendors (VVVV) and devices (VVVV:DDDD) of class 1200 that are GPUs; others of it are NPUs and the like") \
+        TEXT(nvidia_gpus, "/proc/driver/nvidia/gpus", "where NVIDIA's driver tells the uuids of its GPUs, by which cards are known; empty: not asked") \
         TEXT(nvidia_conf_dir, "/usr/share/nvidia/vgx", "folder of NVIDIA's .conf type files") \
         TEXT(nvidia_xml, "/usr/share/nvidia/vgpu/vgpuConfig.xml", "NVIDIA's XML type file") \
         TEXT(nvidia_driver_link, \

@@ -211,6 +211,7 @@ static int hostd_arguments(const LabHost *host, char **argv) {
         static const char *const files[][2] = {
                 { "nvidia_conf_dir", "types/vgx" },
                 { "nvidia_xml", "types/vgpuConfig.xml" },
+                { "nvidia_gpus", "nvidia-gpus" },
                 { "nvidia_driver_link", "types/libnvidia-vgpu.so" },
                 { "gvtg_list", "types/gvt-g-whitelist" },
                 { "mxgpu_list", "types/mxgpu-whitelist" },

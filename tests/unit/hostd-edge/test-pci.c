@@ -206,6 +206,59 @@ static void write_serial(void **state, const char *address, const Recorded *r, u
         assert_ok(file_write_atomic(in_folder(state, name), (const char *) config, sizeof(config), 0600));
 }
 
+static int scan_with_nvidia(void **state, Found *f) {
+        _cleanup_free_ char *path = strdup(in_folder(state, "sys")), *gpus = strdup(in_folder(state, "nvidia"));
+
+        return scan(&(PciScanSettings){.sysfs_path = path, .nvidia_gpus = gpus}, f);
+}
+
+#define INFORMATION "Model: \t\t GRID K1\nGPU UUID: \t GPU-%08x-0000-4000-8000-000000000000\nBus Type: PCIe\n"
+
+#define NUMBER(n) "nvidia-0000000" #n "-0000-4000-8000-000000000000"
+
+static void write_vpd(void **state, const Pgpu *p, const char *data, size_t size) {
+        char name[96];
+
+        snprintf(name, sizeof(name), "sys/devices/%s/vpd", PCI_TEXT(&p->address));
+        assert_ok(file_write_atomic(in_folder(state, name), data, size, 0600));
+}
+
+/*
+ * Where the configuration space has none: of the vital product data, if it is no number of a board with several GPUs; else the
+ * driver's. The third card is a guest's, whose data is left alone.
+ */
+static void a_number_of_the_driver_or_the_product_data(void **state) {
+        static const char vpd[] = "\x90\x0b\0SN\x08" "K1-08150\x78";
+        size_t size = sizeof(vpd) - 1;
+        _cleanup_found_ Found f = {}, twins = {}, own = {}, cut = {};
+        char name[96], text[160];
+
+        record_machine(state);
+        assert_ok(scan_sysfs(state, &f));
+        assert_int_equal(f.n, 4);
+        for (unsigned i = 1; i < 4; i++) {
+                snprintf(name, sizeof(name), "nvidia/%s%s/information", i == 2 ? "0000" : "", PCI_TEXT(&f.pgpus[i].address));
+                snprintf(text, sizeof(text), INFORMATION, i);
+                write_file(state, name, text);
+                write_vpd(state, &f.pgpus[i], vpd, size);
+        }
+        assert_ok(scan_with_nvidia(state, &twins));
+        assert_string_equal(twins.pgpus[0].serial, "");
+        assert_string_equal(twins.pgpus[1].serial, NUMBER(1));
+        assert_string_equal(twins.pgpus[2].serial, NUMBER(2));
+        assert_string_equal(twins.pgpus[3].serial, NUMBER(3));
+
+        write_vpd(state, &f.pgpus[3], "", 0);
+        assert_ok(scan_with_nvidia(state, &own));
+        assert_string_equal(own.pgpus[1].serial, "vpd-K1-08150");
+        assert_string_equal(own.pgpus[2].serial, NUMBER(2));
+        assert_string_equal(own.pgpus[3].serial, NUMBER(3));
+
+        write_vpd(state, &f.pgpus[1], vpd, size - 3);
+        assert_ok(scan_with_nvidia(state, &cut));
+        assert_string_equal(cut.pgpus[1].serial, NUMBER(1));
+}
+
 /* By the configuration space, which no driver changes; else by amdgpu's number. */
 static void a_card_has_a_serial_number(void **state) {
         const Recorded *first = NULL;
@@ -661,6 +714,7 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 IN_FOLDER(sysfs_tells_all),
                 IN_FOLDER(a_card_has_a_serial_number),
+                IN_FOLDER(a_number_of_the_driver_or_the_product_data),
                 IN_FOLDER(broken_device_costs_itself_alone),
                 IN_FOLDER(a_gpu_that_fell_off_the_bus_is_lost),
                 IN_FOLDER(a_lost_gpu_in_a_listing_is_what_its_line_says),
