@@ -256,6 +256,14 @@ char *link_other_key_sentence(const LinkAddress *address, const char *fingerprin
         return strbuf_take(&b);
 }
 
+char *link_no_key_sentence(const LinkAddress *address) {
+        const LinkFailure f = {.address = address, .words = "", .noise = ""};
+        _cleanup_strbuf_ StrBuf b = {};
+
+        fill(&b, &f, no_key_shown);
+        return strbuf_take(&b);
+}
+
 char *link_denied_sentence(const LinkAddress *address) {
         const LinkFailure f = {.address = address, .words = "", .noise = ""};
         _cleanup_strbuf_ StrBuf b = {};

@@ -28,5 +28,8 @@ char *link_failure_sentence(const LinkFailure *f);
 /* The host has a key, but not the one with this fingerprint. */
 char *link_other_key_sentence(const LinkAddress *address, const char *fingerprint, const char *found);
 
+/* The host showed no key in time. */
+char *link_no_key_sentence(const LinkAddress *address);
+
 /* "The host's bus lets nobody but …": the bus's policy refused a call to hostd. */
 char *link_denied_sentence(const LinkAddress *address);

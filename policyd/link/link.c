@@ -94,12 +94,14 @@ static void on_ssh_ended(void *userdata) {
 }
 
 static void on_deadline(void *userdata) {
+        _cleanup_free_ char *reason = NULL;
         HostLink *link = userdata;
         char text[128];
 
         login_starved(&link->login);
         if (link->search) {
-                link_lose(link, "The host did not show its key in time.");
+                reason = link_no_key_sentence(&link->address);
+                link_lose(link, reason ?: "The host did not show its keys in time.");
                 return;
         }
         if (!link->wire) { /* its end was waited for */
