@@ -14,7 +14,7 @@ work=$(mktemp -d /run/xen-test/scenario.XXXXXX)
 out=$work/out err=$work/err
 tap_n=0 tap_failed=0
 free_memory() { xl info 2>/dev/null | awk '/^free_memory/ { print $3 }'; } # MiB
-free_at_first=$(free_memory)
+[ -n "${free_at_first+set}" ] || free_at_first=$(free_memory)
 mkdir -p "$guests" "$argv" "$faults"
 exec {nobody}<> <(:) # read from with a time limit: a pause that needs no process, of which each costs a tenth of a second here
 
@@ -234,27 +234,41 @@ no_fault() { rm -f "$faults/faults.json" /run/xen-test/qemu-fault; }
 # --- what must be true whenever nothing is under way ----------------------------------------------
 
 # The model in policyd and the machine say the same: agree.jq says what is compared.
+# look_at_machine FOLDER: what is to be seen of the VMs on this machine, as files
+look_at_machine() {
+        local function
+        xl list >"$1/xl" || return 1
+        hostd_call GetInventory >"$1/host" || return 1
+        xenstore-ls -f >"$1/keys"
+        systemctl list-units --all --plain --no-legend 'xenvgpu-domain@*' >"$1/units"
+        ps -eo args= >"$1/processes"
+        ls /var/lib/xen /run/xen >"$1/files" 2>/dev/null
+        ls /run/xenvgpu/vm >"$1/folders" 2>/dev/null
+        for function in /sys/bus/pci/drivers/pciback/*:*; do [ ! -e "$function" ] || echo "${function##*/}"; done >"$1/pciback"
+        echo '[]' >"$1/long"
+        [ ! -s "$1/pciback" ] || xl list -l >"$1/long"
+        : >"$1/owed"
+        ! grep -q '"stopped":[^]]*"' /run/xenvgpu/lease.json 2>/dev/null || cp /run/xenvgpu/lease.json "$1/owed"
+}
+ask_policyd() { # FOLDER
+        xenvgpu vm-list --json params=uuid,name-label,power-state,resident-on-name-label >"$1/vms" &&
+                xenvgpu vgpu-list --json params=uuid,type-model-name,vm-uuid,resident-on,scheduled-to-be-resident-on >"$1/vgpus"
+}
+differences() { # FOLDER
+        local -a files=()
+        local name
+        for name in xl keys units processes files folders pciback owed; do files+=(--rawfile $name "$1/$name"); done
+        for name in vms vgpus host long; do files+=(--slurpfile $name "$1/$name"); done
+        jq -nr -f /run/xen-test/dom0/agree.jq "${files[@]}" || echo "agree.jq failed"
+}
 machine_agrees() {
-        local function owed= functions= differences
-        xl list >"$work/xl" || return 1
-        xenvgpu vm-list --json params=uuid,name-label,power-state >"$work/vms" || return 1
-        xenvgpu vgpu-list --json params=uuid,type-model-name,vm-uuid,resident-on,scheduled-to-be-resident-on >"$work/vgpus" || return 1
-        hostd_call GetInventory >"$work/host" || return 1
-        xenstore-ls -f >"$work/keys"
-        systemctl list-units --all --plain --no-legend 'xenvgpu-domain@*' >"$work/units"
-        ps -eo args= >"$work/processes"
-        ls /var/lib/xen /run/xen >"$work/files" 2>/dev/null
-        for function in /sys/bus/pci/drivers/pciback/*:*; do [ ! -e "$function" ] || functions+=${function##*/}$'\n'; done
-        echo '[]' >"$work/long"
-        if [ -n "$functions" ] || grep -q '"passthrough"' "$work/vgpus"; then xl list -l >"$work/long"; fi
-        ! grep -q '"stopped":[^]]*"' /run/xenvgpu/lease.json 2>/dev/null || owed=$(</run/xenvgpu/lease.json)
-        differences=$(jq -nr -f /run/xen-test/dom0/agree.jq --slurpfile vms "$work/vms" --slurpfile vgpus "$work/vgpus" --slurpfile host "$work/host" \
-                --rawfile xl "$work/xl" --slurpfile long "$work/long" --rawfile keys "$work/keys" --rawfile units "$work/units" \
-                --rawfile processes "$work/processes" --rawfile files "$work/files" --arg folders "$(ls /run/xenvgpu/vm 2>/dev/null)" --arg pciback "$functions" --arg owed "$owed") ||
-                { echo "agree.jq failed"; return 1; }
+        local found
+        look_at_machine "$work" && ask_policyd "$work" || return 1
+        if [ ! -s "$work/pciback" ] && grep -q '"passthrough"' "$work/vgpus"; then xl list -l >"$work/long"; fi
+        found=$(differences "$work")
         # Less what scenarios before this one have left and told.
-        [ ! -e "$state/told" ] || differences=$(grep -vxFf "$state/told" <<<"$differences")
-        [ -z "$differences" ] || { echo "$differences"; return 1; }
+        [ ! -e "$state/told" ] || found=$(grep -vxFf "$state/told" <<<"$found")
+        [ -z "$found" ] || { echo "$found"; return 1; }
 }
 # Xen rounds to a MiB, and keeps some page tables of functions that were assigned once.
 memory_is_back() {
