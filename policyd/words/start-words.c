@@ -112,6 +112,20 @@ static void sentence_over_quota(StrBuf *b, const Denial *d) {
                         b, " With reservation '%s' it could start now.", d->other_reservation->name_label);
 }
 
+/* An IOMMU cannot be used beside memory that is filled on demand, so libxl refuses both in one guest. */
+static void sentence_memory(StrBuf *b, const Denial *d) {
+        const Vm *vm = d->demand.vm;
+
+        strbuf_addf(b, "VM '%s' gets %s %s%s%s, which needs all its memory from the start: it starts with ", vm->name_label,
+                d->type ? "a whole PCI device" : "the PCI device", d->type ? "(" : "",
+                d->type ? type_label(d->type) : vm->functions[0], d->type ? ")" : "");
+        sentence_size(b, vm->memory_target, /* up= */ false);
+        strbuf_add(b, " of at most ");
+        sentence_size(b, vm->memory_max, /* up= */ true);
+        strbuf_add(b, ", and libxl gives no device to a guest whose memory is filled on demand. Make both equal with vm-memory-set, "
+                      "or target_memkb and max_memkb (xl.cfg: memory and maxmem) in its configuration.");
+}
+
 /* Of the VM itself. */
 static void sentence_vm(StrBuf *b, const Denial *d) {
         const Vm *vm = d->demand.vm;
@@ -122,11 +136,7 @@ static void sentence_vm(StrBuf *b, const Denial *d) {
                         "its configuration.",
                         vm->name_label);
         else
-                strbuf_addf(b,
-                        "VM '%s' gets %s %s%s%s, which needs all its memory from the start: set "
-                        "target_memkb equal to max_memkb in its configuration.",
-                        vm->name_label, d->type ? "a whole PCI device" : "the PCI device", d->type ? "(" : "",
-                        d->type ? type_label(d->type) : vm->functions[0], d->type ? ")" : "");
+                sentence_memory(b, d);
 }
 
 /* Of the hosts. */

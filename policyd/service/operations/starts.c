@@ -45,6 +45,11 @@ static int check_startable(Operations *ops, const Vm *vm, Refusal *refusal) {
                                 ? "The host has not been heard from yet; try again in a moment."
                                 : "Bring the host back, or declare it dead when it is.");
         case BOOKING_RESIDENT:
+                if (vm->power_state == POWER_PAUSED)
+                        return refuse(refusal, ERROR_VM_BAD_POWER_STATE,
+                                "VM '%s' is paused on %s. The pool pauses no VM: who paused it there lets it go on (xl unpause), "
+                                "or a hard shutdown ends it.",
+                                vm->name_label, vm_host(vm)->name_label);
                 break;
         case _BOOKING_STATE_MAX:
         case _BOOKING_STATE_INVALID:

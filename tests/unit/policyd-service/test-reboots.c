@@ -247,6 +247,26 @@ static ErrorCode ensure(Story *s, const char *state, bool force) {
         return code;
 }
 
+/* The pool did not pause it, and does not know what for. */
+static void a_paused_vm_is_not_ensured_to_run(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Story s = {.w = w, .host = h};
+
+        s.vm = world_create_vm(w, "web");
+        assert_int_equal(world_start_vm(w, &s.vm, NULL), ERROR_NONE);
+        world_run(w);
+        fake_vm(h, &s.vm)->state = VM_STATE_PAUSED;
+        fake_vm_event_with_token(h, &s.vm, &fake_vm(h, &s.vm)->token, VM_STATE_PAUSED);
+        assert_string_equal(world_vm_state(w, &s.vm), "paused");
+        assert_int_equal(ensure(&s, "running", false), ERROR_VM_BAD_POWER_STATE);
+        assert_non_null(strstr(w->refusal.message, "'web' is paused on alpha"));
+        assert_non_null(strstr(w->refusal.message, "xl unpause"));
+        assert_int_equal(ensure(&s, "halted", true), ERROR_NONE);
+        world_run(w);
+        assert_string_equal(world_vm_state(w, &s.vm), "halted");
+}
+
 static void ensure_leads_there_from_every_state(void **state) {
         FakeHost *h;
         _cleanup_world_ World *w = world_of_one_k1(&h);
@@ -314,6 +334,7 @@ int main(void) {
                 cmocka_unit_test(one_whose_start_fails_says_so),
                 cmocka_unit_test(a_dead_host_starts_nothing),
                 cmocka_unit_test(a_card_that_vanished_is_no_place),
+                cmocka_unit_test(a_paused_vm_is_not_ensured_to_run),
                 cmocka_unit_test(ensure_leads_there_from_every_state),
         };
 
