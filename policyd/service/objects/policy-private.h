@@ -31,6 +31,9 @@ struct Policy {
 /* vms.c */
 int vm_add(Policy *p, const VmRecord *record, Vm **ret, Refusal *refusal);
 
+/* vgpus.c */
+int vgpu_check_extra_args(const VgpuType *type, const char *extra_args, Refusal *refusal);
+
 /* vm-platform.c: text is platform's; refused like a use case. */
 int vm_set_platform(Policy *p, Vm *vm, struct json_object *platform, const char *text, Refusal *refusal);
 

@@ -4,6 +4,17 @@
 
 #include "policyd/service/objects/policy-private.h"
 
+/* They are options of NVIDIA's emulator, which no other type has. */
+int vgpu_check_extra_args(const VgpuType *type, const char *extra_args, Refusal *refusal) {
+        int r = check_text("A VGPU", "text of extra_args", extra_args, TEXT_LINE, refusal);
+
+        if (r != 0 || isempty(extra_args) || type->implementation == TYPE_NVIDIA)
+                return r;
+        return refuse(refusal, ERROR_INVALID_RECORD,
+                "A VGPU of type '%s' takes no extra_args: they are for NVIDIA's emulator, and a VGPU of this type has none. Leave them out.",
+                isempty(type->model_name) ? type->identifier : type->model_name);
+}
+
 int vgpus_create(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type_or_null, const char *device_or_null,
         const char *extra_args, Vgpu **ret, Refusal *refusal) {
         VgpuType *type = type_or_null;
@@ -15,7 +26,7 @@ int vgpus_create(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type_or_null, con
         if (r < 0)
                 return decided(r);
         r = check_limit(&p->batch, CLASS_VGPU, 1, refusal);
-        r = r ?: check_text("A VGPU", "text of extra_args", extra_args, TEXT_LINE, refusal);
+        r = r ?: vgpu_check_extra_args(type, extra_args, refusal);
         r = r
                     ?: refused(rule_vgpu_create(p->batch.pool, vm, group, type, device_or_null,
                                        /* importing= */ false, &device, refusal),
@@ -36,7 +47,7 @@ int vgpus_set_extra_args(Policy *p, Vgpu *v, const char *extra_args, Refusal *re
         const TextChange change = {&v->extra_args, extra_args, VGPU_EXTRA_ARGS};
         int r;
 
-        r = check_text("A VGPU", "text of extra_args", extra_args, TEXT_LINE, refusal);
+        r = vgpu_check_extra_args(v->type, extra_args, refusal);
         return decided(r ?: object_set_texts(&p->batch, &v->object, &change, 1));
 }
 

@@ -69,7 +69,7 @@ static int import_vgpu(Policy *p, Vm *vm, const ImportVgpu *v, size_t index, Ref
                     ?: refused(rule_vgpu_create(p->batch.pool, vm, group, type, v->device,
                                        /* importing= */ true, &device, refusal),
                                refusal);
-        r = r ?: check_text("A VGPU", "text of extra_args", v->extra_args, TEXT_LINE, refusal);
+        r = r ?: vgpu_check_extra_args(type, v->extra_args, refusal);
         return r ?: vgpu_add(&p->batch, vm, group, type, device, &v->uuid, v->extra_args, &made);
 }
 

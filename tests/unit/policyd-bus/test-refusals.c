@@ -239,6 +239,7 @@ static void refuse_vgpus(Pool *p) {
         World *w = p->w;
 
         MANAGER_REFUSED(p, "NoSuchObject", "CreateVGPU", "oooa{sv}", p->bare, NOWHERE, p->one, 0);
+        MANAGER_REFUSED(p, "InvalidRecord", "CreateVGPU", "oooa{sv}", p->bare, p->group, "/", 1, "extra_args", "s", "a=1");
         MANAGER_REFUSED(p, "VMBadPowerState", "CreateVGPU", "oooa{sv}", p->busy, p->group, p->one, 0);
         MANAGER_REFUSED(p, "InvalidDevice", "CreateVGPU", "oooa{sv}", p->bare, p->group, p->one, 1, "device",
                 "s", "21");
