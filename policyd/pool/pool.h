@@ -93,7 +93,6 @@ const char *place_standing_to_string(PlaceStanding s);
 /* Whether a PGPU can be relied on. Suspect: starts failed there, others are taken first; or its host gives some of its virtual
  * functions to no VM, and if that is all of them it offers no capacity. Lost: it does not answer, or is not there any
  * more, and offers no capacity. */
-#define PGPU_HEALTHS(W) W(PGPU_HEALTH_GOOD, "good") W(PGPU_HEALTH_SUSPECT, "suspect") W(PGPU_HEALTH_LOST, "lost")
 DEFINE_ENUM(PgpuHealth, PGPU_HEALTH, PGPU_HEALTHS);
 const char *pgpu_health_to_string(PgpuHealth h);
 PgpuHealth pgpu_health_from_string(const char *text);

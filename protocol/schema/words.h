@@ -1,7 +1,7 @@
 #pragma once
 
 /*
- * The words that properties of type WORD() take, in lists that whoever needs them expands (common/base/words.h)
+ * The words that properties of type WORD(), and a PGPU's health, take, in lists that whoever needs them expands (common/base/words.h)
  *
  * policyd/pool makes enums of them, and the command line knows which words there are.
  */
@@ -10,6 +10,8 @@
 
 #define GROUP_ALGORITHMS(W)                                                                                   \
         W(ALGORITHM_DEPTH_FIRST, "depth-first") W(ALGORITHM_BREADTH_FIRST, "breadth-first") W(ALGORITHM_BEST_FIT, "best-fit")
+
+#define PGPU_HEALTHS(W) W(PGPU_HEALTH_GOOD, "good") W(PGPU_HEALTH_SUSPECT, "suspect") W(PGPU_HEALTH_LOST, "lost")
 
 #define POWER_STATES(W) W(POWER_HALTED, "halted") W(POWER_RUNNING, "running") W(POWER_PAUSED, "paused")
 

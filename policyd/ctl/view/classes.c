@@ -9,6 +9,7 @@
 #include "protocol/names.h"
 #include "protocol/schema/classes.h"
 #include "protocol/schema/words.h"
+#include "protocol/vgpu-implementation.h"
 
 /* Of each property of a class, its names and how it is shown; and all as fields that are read only. */
 #define NAMES(class, bit, on_bus, signature, change, type, source, row, field, shown_as)                              \
@@ -385,6 +386,8 @@ bool field_find(const ClassInfo *c, const char *name, FieldName *ret) {
 static const char *const host_states[] = { HOST_STATES(WORD_TEXT) NULL };
 static const char *const group_algorithms[] = { GROUP_ALGORITHMS(WORD_TEXT) NULL };
 static const char *const power_states[] = { POWER_STATES(WORD_TEXT) NULL };
+static const char *const healths[] = { PGPU_HEALTHS(WORD_TEXT) NULL };
+static const char *const implementations[] = { VGPU_IMPLEMENTATIONS(WORD_TEXT) NULL };
 static const char *const placements[] = { PLACEMENTS(WORD_TEXT) NULL };
 static const char *const job_states[] = { JOB_STATES(WORD_TEXT) NULL };
 
@@ -395,7 +398,8 @@ const char *const *field_words(const ClassInfo *c, FieldName name) {
         } rows[] = {
                 {"host", "State", host_states},         {"gpu-group", "AllocationAlgorithm", group_algorithms},
                 {"vm", "PowerState", power_states},     {"vm-group", "Placement", placements},
-                {"job", "State", job_states},
+                {"job", "State", job_states},           {"vgpu-type", "Implementation", implementations},
+                {"pgpu", "Health", healths},
         };
 
         for (size_t i = 0; i < ARRAY_SIZE(rows) && !name.as_label && name.field->kind == FIELD_VALUE; i++)

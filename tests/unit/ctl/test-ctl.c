@@ -15,6 +15,9 @@
 #include "policyd/ctl/map.h"
 #include "policyd/ctl/status-problems.h"
 #include "policyd/ctl/verbs.h"
+#include "protocol/schema/classes.h"
+#include "protocol/schema/words.h"
+#include "protocol/vgpu-implementation.h"
 #include "tests/unit/ctl/fixture.h"
 
 #define PARSE(...)                                                                                           \
@@ -213,6 +216,52 @@ static void test_every_property_is_a_field(void **state) {
                 for (size_t i = 0; i < n; i++)
                         expect_all_fields(list[i]);
         }
+}
+
+/* Every property whose values are words has them here too, as the schema has them, and no other has any: who waits for one that the field
+ * never takes is told so, and the completion offers them. */
+#define WORDS_TEXT(value, word) word " "
+static const struct {
+        const char *type, *words;
+} lists_of_words[] = {
+        {"WORD(host_state)", HOST_STATES(WORDS_TEXT)},
+        {"WORD(group_algorithm)", GROUP_ALGORITHMS(WORDS_TEXT)},
+        {"WORD(power_state)", POWER_STATES(WORDS_TEXT)},
+        {"WORD(placement)", PLACEMENTS(WORDS_TEXT)},
+        {"WORD(job_state)", JOB_STATES(WORDS_TEXT)},
+        {"WORD(vgpu_implementation)", VGPU_IMPLEMENTATIONS(WORDS_TEXT)},
+        {"TEXT_OF(health)", PGPU_HEALTHS(WORDS_TEXT)},
+};
+
+static void expect_words(const char *class, const char *property, const char *type, const char *name) {
+        const char *expected = "", *const *words;
+        char text[512] = "";
+        FieldName field;
+
+        for (size_t i = 0; i < ARRAY_SIZE(lists_of_words); i++)
+                expected = streq(lists_of_words[i].type, type) ? lists_of_words[i].words : expected;
+        if (startswith(type, "WORD(") && !*expected)
+                fail_msg("this test has no words of %s", type);
+        for (size_t i = 0; i < n_classes; i++) {
+                if (!streq(strempty(classes[i].word), class))
+                        continue;
+                assert_true(field_find(&classes[i], name, &field));
+                words = field_words(&classes[i], field);
+                for (size_t k = 0; words && words[k]; k++)
+                        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s ", words[k]);
+                if (!streq(text, expected))
+                        fail_msg("%s.%s has the words '%s', not '%s'", class, property, text, expected);
+                return;
+        }
+        fail_msg("there is no class %s", class);
+}
+
+#define EXPECT_WORDS(class, bit, property, signature, change, type, source, row, field, shown_as) \
+        expect_words(class, property, #type, field);
+#define EXPECT_WORDS_OF(class, prefix, type, word) class##_SCHEMA(EXPECT_WORDS, SCHEMA_SKIP, word)
+
+static void test_words_are_those_of_the_schema(void **state) {
+        POOL_CLASSES(EXPECT_WORDS_OF)
 }
 
 static bool matches(View *v, const ViewObject *o, const char *name, const char *text) {
@@ -656,6 +705,7 @@ int main(void) {
                 cmocka_unit_test(test_fields),
                 cmocka_unit_test(test_fields_that_are_made),
                 cmocka_unit_test(test_every_property_is_a_field),
+                cmocka_unit_test(test_words_are_those_of_the_schema),
                 cmocka_unit_test(test_filters),
                 cmocka_unit_test(test_records),
                 cmocka_unit_test(test_minimal),
