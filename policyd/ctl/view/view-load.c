@@ -198,6 +198,21 @@ static void count_references(View *v, struct json_object *value, size_t *counts)
                 count_unknown(v, answer_nth_text(value, i), counts);
 }
 
+static void note_missing(View *v, const char *path, const size_t *counts) {
+        const ClassInfo *c = class_of_path(path);
+
+        if (c && counts[c - classes] > FEW && !hashmap_get(v->objects, path))
+                view_note_missing(v, path);
+}
+
+/* The classes that were fetched whole just now do not have it. */
+static void note_what_is_missing(View *v, struct json_object *value, const size_t *counts) {
+        if (!json_object_is_type(value, json_type_array))
+                note_missing(v, strempty(json_object_get_string(value)), counts);
+        for (size_t i = 0; i < answer_length(value); i++)
+                note_missing(v, answer_nth_text(value, i), counts);
+}
+
 static bool is_reference(FieldKind kind) {
         return kind == FIELD_REF || kind == FIELD_REFS || kind == FIELD_LABEL;
 }
@@ -218,5 +233,7 @@ int view_load_labels(View *v, ViewObject *const *objects, size_t n, FieldName na
                 if (r >= 0 && streq(classes[i].name, "pgpu") && !v->loaded[class_find("host") - classes])
                         r = view_load_class(v, class_find("host"), NULL, ret_error);
         }
+        for (size_t i = 0; i < n && r >= 0; i++)
+                note_what_is_missing(v, object_property(objects[i], name.field->property), counts);
         return r;
 }

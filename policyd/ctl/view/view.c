@@ -21,8 +21,9 @@ int view_new(Client *client, View **ret) {
                 return -ENOMEM;
         v->client = client;
         v->objects = hashmap_new_string();
-        if (!v->objects) {
-                free(v);
+        v->missing = hashmap_new_string();
+        if (!v->objects || !v->missing) {
+                view_free(v);
                 return -ENOMEM;
         }
         *ret = v;
@@ -31,12 +32,16 @@ int view_new(Client *client, View **ret) {
 
 View *view_free(View *v) {
         ViewObject *o;
+        char *path;
 
         if (!v)
                 return NULL;
-        for (size_t i = 0; (o = hashmap_next(v->objects, &i));)
+        for (size_t i = 0; v->objects && (o = hashmap_next(v->objects, &i));)
                 view_object_free(o);
+        for (size_t i = 0; v->missing && (path = hashmap_next(v->missing, &i));)
+                free(path);
         hashmap_free(v->objects);
+        hashmap_free(v->missing);
         free(v->of_class);
         free(v);
         return NULL;
@@ -93,6 +98,15 @@ int view_add_all(View *v, struct json_object *objects) {
 void view_forget(View *v, const char *path) {
         v->listed = NULL;
         view_object_free(hashmap_remove(v->objects, path));
+        free(hashmap_remove(v->missing, path));
+}
+
+/* Without memory it is asked for again. */
+void view_note_missing(View *v, const char *path) {
+        char *copy = hashmap_get(v->missing, path) ? NULL : strdup(path);
+
+        if (copy && hashmap_put(v->missing, copy, copy) < 0)
+                free(copy);
 }
 
 void view_set(View *v, const char *path, const char *property, struct json_object *value) {
@@ -127,10 +141,14 @@ int view_fetch(View *v, const char *path, ClientError *ret_error, ViewObject **r
 ViewObject *view_get(View *v, const char *path) {
         _cleanup_client_error_ ClientError error = {};
         ViewObject *o = hashmap_get(v->objects, path);
+        int r;
 
-        if (!o && view_fetch(v, path, &error, &o) < 0)
-                return NULL;
-        return o;
+        if (o || hashmap_get(v->missing, path))
+                return o;
+        r = view_fetch(v, path, &error, &o);
+        if (r == -EREMOTEIO)
+                view_note_missing(v, path);
+        return r < 0 ? NULL : o;
 }
 
 struct json_object *object_property(const ViewObject *o, const char *property) {
