@@ -35,6 +35,8 @@ static const struct {
         { "host-get-vms-which-prevent-evacuation", "No VM moves while it runs, so each prevents it. Use vm-list resident-on=HOST." },
         { "host-reboot", "Machines are rebooted by who runs them. Use host-disable, shut its VMs down, and reboot it over ssh." },
         { "host-shutdown", "Machines are ended by who runs them. Use host-disable, shut its VMs down, and power it off over ssh." },
+        { "host-differences", "Where hosts describe a VGPU type differently stands with the type. Use vgpu-type-list "
+                              "params=model-name,host-differences." },
         { "host-data-source-list", "Measurements are Prometheus's. Use metrics, and xenvgpu-gpu-use on the host." },
         { "host-data-source-query", "Measurements are Prometheus's. Use metrics, and xenvgpu-gpu-use on the host." },
         { "host-get-system-status", "Use status and check here, and /usr/libexec/xenvgpu/xenvgpu-hostd --self-test on the host." },
@@ -94,6 +96,7 @@ static const struct {
         { "vm", "VCPUs-number", "All VCPUs start; VCPUs-max says how many." },
         { "vm", "ha-restart-priority", "VMs are not started again by themselves; use a unit or a timer on the master." },
         { "vm", "guest-metrics-uuid", "Guests tell nothing here; ask the guest." },
+        { "host", "host-differences", "It stands with the VGPU types; vgpu-type-list params=model-name,host-differences has it." },
         { "host", "software-version", "status says policyd's; the host's stands in its log and in `xenvgpu-hostd --version` there." },
         { "host", "capabilities", "What decides is in hvm and iommu; xl info on the host has the rest." },
         { "host", "uptime", "It is the host's: uptime there; boot-id changes at each boot." },

@@ -62,10 +62,14 @@ static int wait_for_host(Ctl *ctl, const char *path) {
 
 /* With a fingerprint the caller means to have the host now, so the verb waits for it. */
 static int host_add(Ctl *ctl) {
-        bool waits = ctl_arg(ctl, "fingerprint") && !ctl->args.async;
+        const char *fingerprint = ctl_arg(ctl, "fingerprint");
+        bool waits = fingerprint && !ctl->args.async;
         _cleanup_free_ char *path = NULL;
         int r;
 
+        /* A variable of a script that was not set: no host is to be trusted by that. */
+        if (fingerprint && !*fingerprint)
+                return ctl_usage("fingerprint= is empty; give the one that xenvgpu-accept-master printed on the host, or leave the key out");
         r = waits ? follow_hosts(ctl) : 0;
         r = r ?: verb_call_method(ctl, "AddHost");
         if (r != 0 || !waits)

@@ -65,6 +65,25 @@ static int wait_for_one(Ctl *ctl, const ClassInfo *class, const Given *given) {
         return isempty(answer_nth_text(signal.args, 2)) ? 0 : look_at_all(ctl, class, given);
 }
 
+/* People wait for the prompt; a program gets what it waited for, as CLASS-list --json has it. */
+static int show(Ctl *ctl, const ClassInfo *class, const Given *given) {
+        _cleanup_free_ ViewObject **objects = NULL;
+        _cleanup_free_ char *unknown = NULL;
+        Columns columns = {};
+        size_t n = 0;
+        int r;
+
+        if (!ctl->args.json)
+                return EXIT_DONE;
+        r = given_select(ctl, class, given, &objects, &n);
+        if (r != 0)
+                return r;
+        r = columns_choose(class, NULL, &columns, &unknown);
+        r = r < 0 ? r : print_objects(stdout, ctl->view, objects, n, &columns, PRINT_JSON);
+        columns_done(&columns);
+        return r < 0 ? ctl_failed(r, &(ClientError){}) : EXIT_DONE;
+}
+
 int verb_event_wait(Ctl *ctl) {
         const ClassInfo *class = class_find(ctl_arg(ctl, "class"));
         Given given;
@@ -85,5 +104,5 @@ int verb_event_wait(Ctl *ctl) {
         r = look_at_all(ctl, class, &given);
         while (r == 0)
                 r = wait_for_one(ctl, class, &given);
-        return r < 0 ? -r : EXIT_DONE;
+        return r < 0 ? -r : show(ctl, class, &given);
 }
