@@ -22,7 +22,7 @@ static int read_hardware(Gpus *g, const char *const *used, Hardware *ret) {
         Hardware hardware = {};
         int r;
 
-        r = g->source ? g->source->scan(&hardware, g->source->userdata) : hardware_scan(&settings, &hardware);
+        r = g->source ? g->source->scan(&settings, &hardware, g->source->userdata) : hardware_scan(&settings, &hardware);
         if (r < 0)
                 return r;
         for (size_t i = 0; hardware.problems && hardware.problems[i]; i++)
@@ -158,7 +158,7 @@ const Pgpu *gpus_find_by_function(const Gpus *g, const PciAddress *address) {
         const HardwareSettings settings = settings_of(g, /* used= */ NULL);
         PciAddress physical;
 
-        if (!g->source && pci_find_physical(&settings.pci, address, &physical) >= 0)
+        if (pci_find_physical(&settings.pci, address, &physical) >= 0)
                 return gpus_find(g, &physical);
         return pgpu_find_by_function(g->hardware.pgpus, g->hardware.n_pgpus, address);
 }
@@ -166,13 +166,10 @@ const Pgpu *gpus_find_by_function(const Gpus *g, const PciAddress *address) {
 static int look_at_division(Gpus *g, const HardwareSettings *settings, Pgpu *p) {
         _cleanup_free_ char *said = take_ptr(p->suspicion);
         Pgpu before = *p;
-        int r = 0;
+        int r;
 
         before.suspicion = said;
-        if (!g->source)
-                r = pci_scan_division(&settings->pci, p);
-        else if (g->source->divided)
-                r = g->source->divided(p, g->source->userdata);
+        r = pci_scan_division(&settings->pci, p);
         if (r >= 0)
                 notify_division(g, &before, p);
         return r < 0 ? r : !same_division(&before, p) || !same_health(&before, p);

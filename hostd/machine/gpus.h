@@ -32,12 +32,8 @@ typedef struct PgpuListener {
 
 /* Where the hardware is read, where that is not this machine. */
 typedef struct HardwareSource {
-        int (*scan)(Hardware *ret, void *userdata);
+        int (*scan)(const HardwareSettings *settings, Hardware *ret, void *userdata);
         bool (*is_lost)(const PciAddress *address, void *userdata);
-        /* How it is divided now; the rest of *p stays. */
-        int (*divided)(Pgpu *p, void *userdata);
-        /* As a second look does; it is over when this returns. */
-        void (*look_again)(const PciAddress *address, bool undivide, void *userdata);
         void *userdata;
 } HardwareSource;
 

@@ -61,13 +61,10 @@ static int start(Hostd *h, SecondLook *l, bool undivide) {
 }
 
 int second_look(Hostd *h, const PciAddress *pgpu, bool undivide) {
-        const HardwareSource *source = h->gpus.source;
         SecondLook *l = find_look(h, pgpu);
         int r;
 
-        if (source || !isempty(h->settings->pci_dump)) {
-                if (source && source->look_again)
-                        source->look_again(pgpu, undivide, source->userdata);
+        if (!h->vm_context.units.ops->start_look || !isempty(h->settings->pci_dump)) {
                 notifier_touch(&h->notifier);
                 return 0;
         }

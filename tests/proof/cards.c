@@ -98,7 +98,7 @@ static Pgpu make_pgpu(const Machine *m, unsigned i) {
         return p;
 }
 
-int cards_scan(Hardware *ret, void *machine) {
+int cards_scan(const HardwareSettings *settings, Hardware *ret, void *machine) {
         Machine *m = machine;
         Hardware h = {
                 .pgpus = calloc(m->n_pgpus, sizeof(Pgpu)),

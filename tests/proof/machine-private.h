@@ -215,4 +215,4 @@ const CardType *card_type_of_file(const char *config_file);
 uint32_t cards_instances(const Machine *m, const CardType *t);
 PciAddress cards_address(const Machine *m, unsigned card);
 bool cards_is_lost(const Machine *m, const PciAddress *address);
-int cards_scan(Hardware *ret, void *machine);
+int cards_scan(const HardwareSettings *settings, Hardware *ret, void *machine);
