@@ -282,12 +282,15 @@ static void on_model(ClientsAudit *a, const char *line) {
 /* Health */
 
 static void on_told(ClientsAudit *a, const char *line) {
-        Id pgpu, is;
+        Id pgpu, is, functions;
         Health *h = NULL;
 
         if (!*line_value(line, "health", is))
                 return;
         line_value(line, "pgpu", pgpu);
+        /* By its functions, which the host looks at again: that takes time. */
+        if (!streq(line_value(line, "functions", functions), "0") && streq(is, "suspect"))
+                return;
         for (size_t i = 0; i < a->health.n && !h; i++)
                 if (streq(a->health.items[i].pgpu, pgpu))
                         h = &a->health.items[i];

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "tests/proof/audit-clients.h"
+#include "tests/proof/audit-functions.h"
 #include "tests/proof/audit-line.h"
 #include "tests/proof/audit-masters.h"
 #include "tests/proof/audit-stored.h"
@@ -79,6 +80,7 @@ struct Audit {
         ClientsAudit *clients;
         MastersAudit *masters;
         StoredAudit *stored;
+        FunctionsAudit *functions;
 };
 
 static void say_broken(void *audit, const char *word, const char *sentence);
@@ -93,6 +95,7 @@ Audit *audit_new(FILE *file) {
         a->clients = clients_audit_new(say_broken, a);
         a->masters = masters_audit_new();
         a->stored = stored_audit_new(say_broken, a);
+        a->functions = functions_audit_new(say_broken, a);
         return a;
 }
 
@@ -103,6 +106,7 @@ Audit *audit_free(Audit *a) {
         clients_audit_free(a->clients);
         masters_audit_free(a->masters);
         stored_audit_free(a->stored);
+        functions_audit_free(a->functions);
         free(a->others.items);
         free(a->resized.items);
         free(a->ordered.items);
@@ -566,6 +570,7 @@ void audit_line(const char *line, void *audit) {
         clients_audit_line(a->clients, line);
         masters_audit_line(a->masters, line);
         stored_audit_line(a->stored, line);
+        functions_audit_line(a->functions, line);
         if (*line_value(line, "other-vm", other))
                 memcpy(ADD(&a->others)->id, other, sizeof(Id));
         if (streq(who, "mirror") || (streq(who, "reader") && !streq(what, "is-told")))

@@ -109,7 +109,8 @@ static void say_told(Mirror *m, const Object *o, const Property *p, const char *
         if (o->class == CLASS_JOB && streq(p->name, "Stage"))
                 history_add(&m->world->history, "policyd tells job=%s stage=%s", UUID_TEXT(&o->id), strempty(word));
         else if (o->class == CLASS_PGPU && streq(p->name, "Health"))
-                history_add(&m->world->history, "policyd tells pgpu=%s health=%s", UUID_TEXT(&o->id), value);
+                history_add(&m->world->history, "policyd tells pgpu=%s health=%s functions=%u", UUID_TEXT(&o->id), value,
+                        (unsigned) ((const Pgpu *) o)->n_suspect);
         else if (o->class == CLASS_HOST && streq(p->name, "MemoryFree"))
                 history_add(&m->world->history, "policyd tells %s=%s property=%s", object_class_to_string(o->class),
                         UUID_TEXT(&o->id), p->name);

@@ -91,9 +91,73 @@ static void hosts_keep_what_is_enabled(void **state) {
 
 static void health_is_cleared(void **state) {
 #define CLEAR "2.0 client call=1 PGPU.ClearHealth pgpu=p sets=Health of=p value=1", "2.0 client call=1 acked"
-        EXPECT(1, "1.0 policyd tells pgpu=p health=suspect", CLEAR, "3.0 policyd tells host=h property=MemoryFree");
-        EXPECT(0, "1.0 policyd tells pgpu=p health=suspect", CLEAR, "2.0 policyd tells pgpu=p health=good",
-                "3.0 policyd tells pgpu=p health=suspect");
+        /* By its functions: the host looks at them again. */
+        EXPECT(0, "1.0 policyd tells pgpu=p health=suspect functions=1", CLEAR, "3.0 policyd tells host=h property=MemoryFree");
+        EXPECT(1, "1.0 policyd tells pgpu=p health=suspect functions=0", CLEAR, "3.0 policyd tells host=h property=MemoryFree");
+        EXPECT(0, "1.0 policyd tells pgpu=p health=suspect functions=0", CLEAR, "2.0 policyd tells pgpu=p health=good functions=0",
+                "3.0 policyd tells pgpu=p health=suspect functions=0");
+}
+
+/* Boards: two functions that hostd made, one of which is chosen for an order, then given to its domain. */
+#define DIVIDED "1.0 h1 board=0:3.0 functions=2 was=0 by=hostd"
+#define CHOSEN(t) "2.0 h1 helper vm=a ends does=--choose-virtual-function result=done token=" t " chooses=0:3.1"
+#define GIVEN(t) "3.0 h1 domain vm=a created domid=1 token=" t " gpu=0:3.0,half,524288 function=0:3.1"
+#define ENDS(t) "4.0 h1 domain vm=a gone domid=1 why=over", "5.0 h1 function=0:3.1 reset=done", "5.0 h1 event vm=a over token=" t
+
+static void functions_are_lent_once(void **state) {
+        EXPECT(0, DIVIDED, CHOSEN("s"), GIVEN("s"), ENDS("s"), CHOSEN("t"), GIVEN("t"));
+        /* Chosen for two orders; given while another domain has it. */
+        EXPECT(1, DIVIDED, CHOSEN("s"), CHOSEN("t"));
+        EXPECT(1, DIVIDED, "1.0 h1 foreign vm=b created domid=2 token=u function=0:3.1", CHOSEN("s"));
+        EXPECT(1, DIVIDED, CHOSEN("s"), GIVEN("s"), "3.0 h1 foreign vm=b created domid=2 token=u function=0:3.1");
+        EXPECT(0, DIVIDED, CHOSEN("s"), GIVEN("s"), "3.0 h2 foreign vm=b created domid=1 token=u function=0:3.1");
+        EXPECT(1, DIVIDED, CHOSEN("s"), GIVEN("s"), "3.0 h1 function=0:3.1 reset=done");
+        /* Over reboots of its guest the VM keeps it. */
+        EXPECT(0, DIVIDED, CHOSEN("s"), GIVEN("s"), "4.0 h1 domain vm=a gone domid=1 why=reboot", GIVEN("s"));
+}
+
+static void functions_are_proved(void **state) {
+#define UNPROVED "4.0 h1 domain vm=a gone domid=1 why=over", "5.0 h1 event vm=a over token=s"
+        EXPECT(1, DIVIDED, CHOSEN("s"), GIVEN("s"), UNPROVED, CHOSEN("t"));
+        EXPECT(1, DIVIDED, CHOSEN("s"), GIVEN("s"), UNPROVED, "5.0 h1 function=0:3.1 reset=failed", CHOSEN("t"));
+        EXPECT(1, DIVIDED, CHOSEN("s"), GIVEN("s"), UNPROVED, "5.0 h1 function=0:3.1 note=gone by=--look-at-functions");
+        EXPECT(0, DIVIDED, CHOSEN("s"), GIVEN("s"), UNPROVED, "5.0 h1 board=0:3.0 functions=0 was=2 by=hostd", DIVIDED, CHOSEN("t"));
+        EXPECT(0, DIVIDED, CHOSEN("s"), GIVEN("s"), UNPROVED, "5.0 h1 power off", "5.0 h1 power on", DIVIDED, CHOSEN("t"));
+        EXPECT(1, DIVIDED, "1.0 h1 function=0:3.1 is=dead", CHOSEN("s"));
+        EXPECT(1, DIVIDED, "1.0 h1 function=0:3.1 note=suspect by=--free-virtual-function", CHOSEN("s"));
+        EXPECT(0, DIVIDED, "1.0 h1 function=0:3.2 is=dead", CHOSEN("s"));
+        EXPECT(0, DIVIDED, CHOSEN("s"), "1.0 h1 function=0:3.1 is=dead", CHOSEN("s"));
+}
+
+static void boards_are_whole_or_divided(void **state) {
+#define UNDONE(by) "5.0 h1 board=0:3.0 functions=0 was=2 by=" by
+#define WHOLE "6.0 h1 domain vm=b created domid=3 token=w gpu=0:3.0,whole,1048576"
+        EXPECT(0, DIVIDED, UNDONE("hostd"), WHOLE);
+        EXPECT(1, DIVIDED, WHOLE);
+        EXPECT(1, WHOLE, DIVIDED);
+        EXPECT(1, DIVIDED, CHOSEN("s"), GIVEN("s"), UNDONE("hostd"));
+        EXPECT(0, DIVIDED, CHOSEN("s"), GIVEN("s"), UNDONE("others"), DIVIDED);
+        EXPECT(0, DIVIDED, UNDONE("others"));
+        EXPECT(1, "1.0 h1 board=0:3.0 functions=2 was=0 by=others", UNDONE("hostd"));
+}
+
+static void boards_are_in_the_pool(void **state) {
+#define THERE(rest) "9.0 h1 board=0:3.0 has=2 division=ours-2 suspect=" rest
+#define SAYS(rest) "9.0 check rescanned", "9.0 model host=h1 state=online", "9.0 model board=0:3.0 of=h1 " rest
+#define WELL THERE("0 autoprobe=1 note=made"), "9.0 model end"
+        EXPECT(0, DIVIDED, SAYS("division=ours-2 suspect=0 used=0"), WELL);
+        EXPECT(1, DIVIDED, SAYS("division=none suspect=0 used=0"), WELL);
+        EXPECT(1, DIVIDED, SAYS("division=ours-2 suspect=1 used=0"), WELL);
+        EXPECT(1, DIVIDED, SAYS("division=ours-2 suspect=0 used=524288"), WELL);
+        EXPECT(1, DIVIDED, "9.0 model host=h1 state=online", WELL);
+        EXPECT(0, DIVIDED, "9.0 model host=h2 state=online", WELL);
+        EXPECT(1, DIVIDED, SAYS("division=ours-2 suspect=0 used=0"), THERE("0 autoprobe=0 note=made"), "9.0 model end");
+        EXPECT(0, DIVIDED, SAYS("division=ours-2 suspect=0 used=0"), THERE("0 autoprobe=0 note=unmade"), "9.0 model end");
+        EXPECT(1, DIVIDED, SAYS("division=ours-2 suspect=1 used=524288"), THERE("1 autoprobe=1 note=made"), "9.0 model end");
+        EXPECT(0, DIVIDED, "8.0 h1 function=0:3.1 is=dead", SAYS("division=ours-2 suspect=1 used=524288"), THERE("1 autoprobe=1 note=made"),
+                "9.0 model end");
+        EXPECT(0, DIVIDED, "8.0 h1 board=0:3.0 is=reset-behind", SAYS("division=ours-2 suspect=1 used=524288"),
+                THERE("1 autoprobe=1 note=made"), "9.0 model end");
 }
 
 static void reservations_last(void **state) {
@@ -226,6 +290,10 @@ int main(void) {
                 cmocka_unit_test(entries_read_back),
                 cmocka_unit_test(hosts_keep_what_is_enabled),
                 cmocka_unit_test(health_is_cleared),
+                cmocka_unit_test(functions_are_lent_once),
+                cmocka_unit_test(functions_are_proved),
+                cmocka_unit_test(boards_are_whole_or_divided),
+                cmocka_unit_test(boards_are_in_the_pool),
                 cmocka_unit_test(reservations_last),
                 cmocka_unit_test(jobs_end_and_are_kept),
                 cmocka_unit_test(epochs_rise),
