@@ -6,7 +6,7 @@
  */
 
 #include "common/json/json-get.h"
-#include "tests/proof/machine-private.h"
+#include "tests/proof/boards.h"
 
 #define DEVICE_MODEL_TIMEOUT (60 * SECOND)
 
@@ -94,13 +94,22 @@ static void read_functions(XenDomain *d, struct json_object *config) {
         }
 }
 
-static void say_created(const XenDomain *d) {
+/* A virtual function: with the type that its order names of the PGPU. */
+static int describe_function(const XenDomain *d, const char *before, const Folder *f, const PciAddress *function, char **ret) {
+        unsigned card, number = 0;
+
+        if (boards_find(d->machine, function, &card, &number) && number > 0)
+                return asprintf(ret, "%s%s function=%s", before, f && f->function ? f->function : "", PCI_TEXT(function));
+        return asprintf(ret, "%s gpu=%s,whole,%u", before, PCI_TEXT(function), PGPU_SIZE);
+}
+
+static void say_created(const XenDomain *d, const Folder *f) {
         char *gpus = strdup("");
 
         for (size_t i = 0; i < d->n_functions; i++) {
                 _cleanup_free_ char *before = gpus;
 
-                if (asprintf(&gpus, "%s gpu=%s,whole,%u", before, PCI_TEXT(&d->functions[i]), PGPU_SIZE) < 0)
+                if (describe_function(d, before, f, &d->functions[i], &gpus) < 0)
                         abort();
         }
         history_add(d->machine->history, "%s %s vm=%s created domid=%u token=%s%s", d->machine->name, what_is(d),
@@ -180,7 +189,19 @@ static void end_foreign(void *userdata) {
         XenDomain *d = userdata;
 
         d->machine->inside->n_foreign--;
+        boards_hold(d->machine, &d->functions[0], false);
         xen_remove(d, "ended");
+}
+
+/* Of a divided board rather one function than the whole, which would take them all from their board. */
+static void take_virtual(Machine *m, PciAddress *function) {
+        unsigned card, number;
+        const MachineBoard *b = boards_find(m, function, &card, &number);
+
+        if (!b || b->n == 0)
+                return;
+        function->fn = (uint8_t) chance_between(m->dice, 1, b->n);
+        boards_hold(m, function, true);
 }
 
 bool guests_make_foreign(Machine *m) {
@@ -196,9 +217,11 @@ bool guests_make_foreign(Machine *m) {
         d = make_domain(m, &vm, NULL, NULL);
         d->is_foreign = true;
         d->functions = calloc(1, sizeof(PciAddress));
-        d->functions[d->n_functions++] = (PciAddress){.bus = (uint8_t) (0x83 + chance_between(m->dice, 0, m->n_pgpus - 1))};
+        d->functions[0] = (PciAddress){.bus = (uint8_t) (0x83 + chance_between(m->dice, 0, m->n_pgpus - 1))};
+        d->n_functions = 1;
+        take_virtual(m, &d->functions[0]);
         m->inside->n_foreign++;
-        say_created(d);
+        say_created(d, NULL);
         live(d, chance_between(m->dice, SECOND, 120 * SECOND), end_foreign);
         return true;
 }
@@ -301,17 +324,34 @@ static void spawn_device_model(void *userdata) {
                 finish(h, -ECHILD, "The device model cannot be started.");
 }
 
+/* A virtual one is at a number of its board's slot. */
+static bool has_vanished_function(const XenDomain *d) {
+        unsigned card, number;
+
+        for (size_t i = 0; i < d->n_functions; i++)
+                if (d->functions[i].bus >= 0x83 && d->functions[i].fn > 0 && !boards_find(d->machine, &d->functions[i], &card, &number))
+                        return true;
+        return false;
+}
+
 static void make(void *userdata) {
         XenHandle *h = userdata;
+        const Folder *f;
         XenDomain *d;
 
         if (refuses(h, 15)) {
                 finish(h, chance(h->machine->dice, 500) ? -ENOSPC : -EIO, "The domain cannot be made.");
                 return;
         }
-        d = make_domain(h->machine, &h->vm, folder_find(h->machine, h->program->settings.folder), h->config);
+        f = folder_find(h->machine, h->program->settings.folder);
+        d = make_domain(h->machine, &h->vm, f, h->config);
         h->domid = d->domid;
-        say_created(d);
+        if (has_vanished_function(d)) {
+                xen_remove(d, "device-is-gone");
+                finish(h, -EIO, "A device cannot be assigned.");
+                return;
+        }
+        say_created(d, f);
         then(h, soon_or_late(h->machine, 2 * MS, 300 * MS), spawn_device_model);
 }
 

@@ -235,6 +235,41 @@ static bool restore_host(Faults *f, Fault fault, unsigned i) {
         return true;
 }
 
+/* A board of it, or of the next machine that has one */
+
+static Machine *board_from(Faults *f, unsigned i) {
+        World *w = f->world;
+
+        for (unsigned k = 0; k < w->n_machines; k++)
+                if (boards_has_one(&w->machines[(i + k) % w->n_machines]))
+                        return &w->machines[(i + k) % w->n_machines];
+        return NULL;
+}
+
+static bool harm_board(Faults *f, Fault fault, unsigned i) {
+        static bool (*const harms[_FAULT_MAX])(Machine *m) = {
+                [FAULT_FUNCTION] = boards_kill_function,
+                [FAULT_FUNCTIONS_GONE] = boards_take_functions,
+                [FAULT_DIVIDED] = boards_divide,
+                [FAULT_BEHIND] = boards_reset_behind,
+                [FAULT_HELPER] = boards_kill_helper,
+        };
+
+        for (unsigned k = 0; k < f->world->n_machines; k++)
+                if (harms[fault](&f->world->machines[(i + k) % f->world->n_machines]))
+                        return true;
+        return false;
+}
+
+static bool arm_board(Faults *f, Fault fault, unsigned i) {
+        Machine *m = board_from(f, i);
+
+        if (!m)
+                return false;
+        *(fault == FAULT_RESET ? &m->count_reset : fault == FAULT_DIVIDE ? &m->count_divide : &m->count_undivide) = &f->n[fault];
+        return false;
+}
+
 /* The link to it */
 
 static bool cut(Faults *f, Fault fault, unsigned i) {
@@ -337,6 +372,14 @@ static const Kind kinds[_FAULT_MAX] = {
         [FAULT_HOST_CLOCK] = {4, set_host_clock},
         [FAULT_HOST_RESTORE] = {12, restore_host},
         [FAULT_DECLARED] = {8, declare_dead},
+        [FAULT_FUNCTION] = {8, harm_board},
+        [FAULT_FUNCTIONS_GONE] = {4, harm_board},
+        [FAULT_DIVIDED] = {4, harm_board},
+        [FAULT_BEHIND] = {5, harm_board},
+        [FAULT_RESET] = {10, arm_board},
+        [FAULT_DIVIDE] = {8, arm_board},
+        [FAULT_UNDIVIDE] = {4, arm_board},
+        [FAULT_HELPER] = {8, harm_board},
 };
 
 void faults_make(Faults *f) {
@@ -441,6 +484,7 @@ void faults_mend_all(Faults *f) {
                 w->net.ways[i].strike = NET_STRIKE_NONE;
                 w->net.ways[i].full = false;
                 f->machines[i].declared = 0;
+                w->machines[i].count_reset = w->machines[i].count_divide = w->machines[i].count_undivide = NULL;
         }
         world_run(w, 0); /* whoever is dying ends */
         mend(f, UINT64_MAX);

@@ -30,6 +30,14 @@
         W(FAULT_EMULATOR, "emulator killed") W(FAULT_QEMU, "qemu killed") W(FAULT_GUEST, "guest ends by itself") \
         W(FAULT_ROW, "row of policyd's database spoilt")                                                      \
         W(FAULT_DECLARED, "host declared dead while guests run on it")                                        \
+        W(FAULT_FUNCTION, "virtual function reads all ones")                                                  \
+        W(FAULT_FUNCTIONS_GONE, "functions of a board taken back by others")                                  \
+        W(FAULT_DIVIDED, "board divided by others")                                                           \
+        W(FAULT_BEHIND, "board reset behind its functions")                                                   \
+        W(FAULT_RESET, "reset of a function fails, takes 72 s or does not end")                               \
+        W(FAULT_DIVIDE, "division refused, or with too few or dead functions")                                \
+        W(FAULT_UNDIVIDE, "functions not taken back")                                                         \
+        W(FAULT_HELPER, "helper of a function killed")                                                        \
         W(FAULT_HOST_RESTORE, "database of a host restored")
 DEFINE_ENUM(Fault, FAULT, FAULTS);
 

@@ -4,7 +4,11 @@
  * Records stand there as text, as on disk. What was sent is read though its sender has ended meanwhile.
  */
 
-#include "tests/proof/machine-private.h"
+#include <sys/stat.h>
+
+#include "common/io/file.h"
+#include "hostd/run/division.h"
+#include "tests/proof/boards.h"
 
 static void set_text(char **text, const char *value) {
         free(*text);
@@ -34,6 +38,10 @@ static void folder_empty(Folder *f) {
         set_text(&f->order, NULL);
         set_text(&f->record, NULL);
         set_text(&f->gpus, NULL);
+        /* Only the note of a virtual function stands on disk. */
+        if (f->function)
+                (void) remove_tree(f->path);
+        set_text(&f->function, NULL);
         set_dm(f, NULL);
         f->holder = 0;
 }
@@ -86,11 +94,26 @@ static bool has_folder(Programs *p, const char *path) {
         return folder_find(machine_of(p), path);
 }
 
-static void read_gpus(const Machine *m, Folder *f, const StartOrder *order) {
+static void read_function(Machine *m, Folder *f, const VgpuRecord *v) {
+        MachineBoard *b;
+        const BoardType *t;
+        unsigned card, number;
+
+        b = boards_find(m, &v->physical_pci_address, &card, &number);
+        t = b ? board_type_find(b, v->sriov.identifier) : NULL;
+        free(f->function);
+        if (asprintf(&f->function, " gpu=%s,%s,%u", PCI_TEXT(&v->physical_pci_address), t ? t->name : "unknown",
+                    t ? host_type_size(board_type_functions(b, t)) : 0) < 0 || mkdir_parents(f->path, 0700) < 0)
+                abort();
+}
+
+static void read_gpus(Machine *m, Folder *f, const StartOrder *order) {
         f->token = order->token;
-        f->needs_emulator = order->n_vgpus > 0;
+        f->needs_emulator = order->n_vgpus > 0 && order->vgpus[0].kind == VGPU_KIND_NVIDIA;
         set_text(&f->gpus, "");
-        for (size_t i = 0; i < order->n_vgpus; i++) {
+        if (order->n_vgpus > 0 && order->vgpus[0].kind == VGPU_KIND_SRIOV)
+                read_function(m, f, &order->vgpus[0]);
+        for (size_t i = 0; f->needs_emulator && i < order->n_vgpus; i++) {
                 const CardType *t = card_type_of_file(order->vgpus[i].nvidia.config_file);
                 _cleanup_free_ char *before = f->gpus;
 
@@ -98,6 +121,27 @@ static void read_gpus(const Machine *m, Folder *f, const StartOrder *order) {
                             t ? (unsigned) (t - card_types) : CARD_TYPES, t ? host_type_size(cards_instances(m, t)) : 0) < 0)
                         abort();
         }
+}
+
+/* As hostd/vm/programs.c: the note of a function in the folder of a VM that is over says that its reset was not proved. */
+static int suspect_function(Programs *p, const char *path, const char *recorded, const char *why) {
+        _cleanup_free_ char *before = NULL;
+        Machine *m = machine_of(p);
+        FunctionNote note;
+        int r;
+
+        r = function_note_read(path, &note);
+        if (r < 0)
+                return 0;
+        if (trouble(m, 50))
+                return -ENOSPC;
+        r = division_read_suspicion(m->inside->runtime_dir, &note.virtual, &before);
+        r = r == -ENOENT ? division_suspect(m->inside->runtime_dir, &note.virtual, why) : 0;
+        return r < 0 ? r : function_note_forget(path);
+}
+
+static int suspect_unproved(Programs *p, const Folder *f) {
+        return f && f->function ? suspect_function(p, f->path, NULL, "Its reset after its last VM was not proved.") : 0;
 }
 
 static int make_folder(Programs *p, const char *path, bool empty, const char *text) {
@@ -110,6 +154,8 @@ static int make_folder(Programs *p, const char *path, bool empty, const char *te
                 return -ENOSPC;
         if (start_order_read(&reader, text, &order) < 0)
                 return -EBADMSG;
+        if (empty && suspect_unproved(p, f) < 0)
+                return -ENOSPC;
         if (f && empty)
                 folder_empty(f);
         if (!f) {
@@ -135,6 +181,8 @@ static int remove_folder(Programs *p, const char *path, const Uuid *token) {
         Folder *f = folder_find(machine_of(p), path);
         MachineInside *in = machine_of(p)->inside;
 
+        if (suspect_unproved(p, f) < 0)
+                return -ENOSPC;
         in->over = reallocarray(in->over, in->n_over + 1, sizeof(Uuid));
         in->over[in->n_over++] = *token;
         if (f)
@@ -410,6 +458,7 @@ const ProgramsOps guest_programs = {
         .is_alive = is_alive,
         .kill = kill_process,
         .kill_rest = kill_rest,
+        .suspect_function = suspect_function,
         .watch = watch,
         .unwatch = process_unwatch,
         .connect = connect_line,

@@ -34,6 +34,7 @@ struct MachineInside {
         uint32_t last_domid;
         Process *processes;
         Folder *folders;
+        struct Helper *helpers; /* of virtual functions (helpers.c) */
         Uuid *over; /* tokens of orders that are, since the machine was booted */
         size_t n_over;
         Program *programs;
@@ -45,7 +46,9 @@ struct MachineInside {
         HardwareSource hardware;
         ProcessLoop hostd_loop;
         Systemd *systemd;  /* NULL: programs are plain processes, and nothing monitors the GPUs */
-        char *runtime_dir; /* on disk: of the lease's note */
+        char *runtime_dir; /* on disk: of the lease's note, and of those of virtual functions */
+        char *folder, *sysfs; /* below it: of run folders; where hostd thinks that sysfs is */
+        HostSettings settings;
         bool crashing;     /* hostd is being killed: what its ending would still ask for is dropped */
         LoopTimer *restart; /* of a hostd that has ended by itself */
         Hostd *hostd; /* NULL: it does not run */
@@ -102,7 +105,8 @@ struct Folder {
         pid_t holder; /* of the lock */
         /* of the order */
         bool needs_emulator;
-        char *gpus; /* " gpu=<pci>,<type>,<size>…" */
+        char *gpus;     /* " gpu=<pci>,<type>,<size>…" */
+        char *function; /* the same of a VGPU that is a virtual function; NULL: none */
 };
 
 Folder *folder_find(const Machine *m, const char *path);
@@ -188,7 +192,7 @@ struct Program {
         char *stage; /* that it wrote last */
 };
 
-Program *program_execute(Machine *m, const char *const *argv);
+Process *unit_execute(Machine *m, const char *const *argv); /* the program of a VM, or one that looks at functions */
 
 /* How programs are executed without systemd (programs.c), and systemd itself (systemd.c; closed as hostd's is). */
 extern const UnitsOps guest_units;

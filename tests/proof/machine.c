@@ -8,7 +8,7 @@
 #include "common/io/file.h"
 #include "hostd/core/idset.h"
 #include "hostd/service/claim.h"
-#include "tests/proof/machine-private.h"
+#include "tests/proof/boards.h"
 
 static Machine *machine_of(MachineFactsSource *source) {
         return CONTAINER_OF(source, MachineInside, facts)->machine;
@@ -58,7 +58,7 @@ static char *monitors[] = {(char *) "gpumon.service", (char *) "dcgm.service", N
 
 static char *allowed_keys[] = {(char *) "pcidevs", NULL};
 
-static const HostSettings settings = {
+static const HostSettings usual_settings = {
         .allowed_config_keys = allowed_keys,
         .hypervisor = (char *) "libxl",
         .sim_dir = (char *) "",
@@ -77,7 +77,6 @@ static const HostSettings settings = {
         .core_dump_folder = (char *) "/nonexistent",
         .core_dumps = 4,
         .pci_dump = (char *) "",
-        .sysfs_path = (char *) "",
         .monitoring_units = monitors,
         .monitoring_stop_timeout = 10 * SECOND,
         .concurrent_starts = 4,
@@ -97,7 +96,17 @@ static void make_runtime_dir(Machine *m) {
         abort();
 }
 
-void machine_init(Machine *m, unsigned number) {
+static void init_settings(Machine *m) {
+        MachineInside *in = m->inside;
+
+        in->folder = path_join(in->runtime_dir, "vm");
+        in->sysfs = path_join(in->runtime_dir, "sys");
+        in->settings = usual_settings;
+        in->settings.sysfs_path = in->sysfs;
+        in->settings.sriov_division = (char *) (m->keeps_divisions ? "fixed" : "ours");
+}
+
+void machine_init(Machine *m, unsigned number, uint64_t boards) {
         m->inside = calloc(1, sizeof(*m->inside));
         if (!m->inside)
                 abort();
@@ -113,6 +122,8 @@ void machine_init(Machine *m, unsigned number) {
         if (chance(m->dice, 700))
                 m->inside->systemd = systemd_new(m);
         make_runtime_dir(m);
+        boards_init(m, boards);
+        init_settings(m);
 }
 
 /* What hostd tells. */
@@ -242,12 +253,12 @@ void machine_start_hostd(Machine *m) {
         m->inside->hostd_loop.ahead = m->clock_ahead;
         m->inside->parts = (HostParts){
                 .loop = &m->inside->hostd_loop.loop,
-                .settings = &settings,
+                .settings = &m->inside->settings,
                 .state_dir = "memory",
                 .runtime_dir = m->inside->runtime_dir,
                 .hardware = &m->inside->hardware,
                 .facts = &m->inside->facts,
-                .programs = {.ops = &guest_programs, .folder = (char *) "vm", .context = m},
+                .programs = {.ops = &guest_programs, .folder = m->inside->folder, .context = m},
                 .units = {.ops = &guest_units, .userdata = m},
         };
         if (m->inside->systemd)
@@ -278,14 +289,19 @@ void machine_list(Machine *m) {
         size_t size;
 
         guests_list(m);
+        boards_list(m);
         if (m->inside->systemd)
                 systemd_list(m->inside->systemd, file_read(path, 65536, &note, &size) >= 0 ? note : "");
 }
 
 static void empty_runtime_dir(Machine *m) {
-        _cleanup_free_ char *note = path_join(m->inside->runtime_dir, "lease.json");
+        static const char *const names[] = {"lease.json", "divisions", "vm", "sys"};
 
-        (void) unlink(note);
+        for (size_t i = 0; i < (boards_has_one(m) ? ARRAY_SIZE(names) : 1); i++) {
+                _cleanup_free_ char *path = path_join(m->inside->runtime_dir, names[i]);
+
+                (void) remove_tree(path);
+        }
         m->inside->n_over = 0;
 }
 
@@ -312,6 +328,7 @@ void machine_power_on(Machine *m) {
         m->is_on = true;
         m->boots++;
         history_add(m->history, "%s power on", m->name);
+        boards_power_on(m);
         if (m->inside->systemd)
                 systemd_power_on(m->inside->systemd, monitors);
         machine_start_hostd(m);
@@ -394,6 +411,9 @@ void machine_done(Machine *m) {
         loop_timer_free(m->inside->restart);
         (void) systemd_close(m->inside->systemd);
         (void) remove_tree(m->inside->runtime_dir);
+        boards_done(m);
+        free(m->inside->folder);
+        free(m->inside->sysfs);
         free(m->inside->runtime_dir);
         sim_db_free(m->inside->db);
         sim_db_free(m->inside->kept);

@@ -15,6 +15,7 @@
 #include "tests/sim/dice.h"
 
 #define PGPUS_MAX 3
+#define FUNCTIONS_MAX 7 /* virtual ones, in the slot of their board */
 
 typedef struct Machine Machine;
 typedef struct MachineInside MachineInside;
@@ -34,6 +35,19 @@ typedef struct MachineListener {
         void (*came)(Machine *m, void *userdata); /* hostd is there */
         void (*went)(Machine *m, void *userdata);
 } MachineListener;
+
+/* A card that is a board with virtual functions, as its kernel has it (boards.c). */
+typedef struct MachineBoard {
+        bool is_one;
+        uint8_t total;       /* functions that it can have; 0: it is no board */
+        uint8_t at_boot;     /* that somebody else makes then */
+        uint8_t n;           /* that it has */
+        bool is_by_others;   /* who made them */
+        bool no_autoprobe;
+        bool is_reset;       /* behind its functions */
+        bool is_busy[FUNCTIONS_MAX + 1]; /* being reset: others wait */
+        bool is_dead[FUNCTIONS_MAX + 1], is_dead_for_good[FUNCTIONS_MAX + 1]; /* by number: it reads all ones */
+} MachineBoard;
 
 struct Machine {
         unsigned number;
@@ -57,9 +71,12 @@ struct Machine {
                 bool is_other; /* of another model, which has no types */
                 uint8_t moves; /* each to a slot where none was before */
                 bool is_moved; /* since hostd looked last */
+                MachineBoard board;
         } cards[PGPUS_MAX];
         bool lacks_type[8];   /* type files that are gone */
         bool is_resized[8];   /* half as many of a type fit on a card as usually */
+        bool keeps_divisions; /* hostd neither divides nor undoes a division */
+        uint64_t *count_reset, *count_divide, *count_undivide; /* the next such one of a board goes wrong */
         uint64_t *count_moves, *count_cards, *count_types, *count_sizes; /* once hostd looks and finds it so */
         uint64_t clock_ahead; /* µs, wraps around */
         unsigned boots;
@@ -70,8 +87,8 @@ struct Machine {
         MachineInside *inside;
 };
 
-/* Its place in memory must not change. It is off. */
-void machine_init(Machine *m, unsigned number);
+/* Its place in memory must not change. It is off. boards: dice for boards with virtual functions; 0: it has none. */
+void machine_init(Machine *m, unsigned number, uint64_t boards);
 void machine_done(Machine *m);
 void machine_sweep(Machine *m); /* frees what is over; between turns of the loop */
 
@@ -100,6 +117,14 @@ bool folders_spoil_one(Machine *m);   /* what a program has written, by chance *
 bool guests_kill_one(Machine *m); /* a program that runs, by chance */
 size_t guests_count(const Machine *m); /* domains */
 void machine_list(Machine *m); /* what runs, to the history */
+
+/* boards.c: by chance; false: there is no such board or function now. */
+bool boards_kill_function(Machine *m);  /* it reads all ones from now on */
+bool boards_take_functions(Machine *m); /* somebody takes back all functions of a board, though guests have them */
+bool boards_reset_behind(Machine *m);   /* somebody resets a physical function that has virtual ones */
+bool boards_divide(Machine *m);         /* somebody divides a board */
+bool boards_kill_helper(Machine *m);    /* of virtual functions */
+bool boards_has_one(const Machine *m);
 
 uint64_t chance_between(Dice *d, uint64_t from, uint64_t to); /* both included */
 bool chance(Dice *d, unsigned per_thousand);

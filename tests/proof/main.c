@@ -22,6 +22,7 @@
 #include "tests/proof/work.h"
 
 #define QUIET (900 * SECOND)
+#define RESCAN (700 * SECOND) /* each function of a board is reset, one of which may take so long */
 #define CHECK_EVERY 8 /* events */
 #define CHECK_STORED_EVERY 100
 
@@ -78,6 +79,11 @@ static void play(World *w, Work *work, Mirror *mirror, Coverage *coverage, Fault
                 w->machines[i].trouble = false;
         work_end(work);
         rest(w);
+        for (unsigned i = 0; i < w->n_machines; i++)
+                if (boards_has_one(&w->machines[i]))
+                        machine_rescan(&w->machines[i]);
+        world_run(w, RESCAN);
+        history_add(&w->history, "check rescanned");
         history_add(&w->history, "check quiet");
         world_check(w);
         world_check_stored(w);
@@ -115,7 +121,7 @@ static uint64_t prove(const Options *o, uint64_t seed, bool again, Totals *t) {
         Readers readers = {.audit = audit, .coverage = again || o->script ? NULL : t->coverage};
         Dice dice = {.state = seed};
         unsigned hosts = o->script ? script_hosts(o->script) : (unsigned) (o->hosts ?: chance_between(&dice, 2, MACHINES_MAX));
-        World *w = world_new(seed, hosts, o->print && !again ? stdout : NULL, on_line, &readers);
+        World *w = world_new(seed, hosts, !o->script || script_has_boards(o->script), o->print && !again ? stdout : NULL, on_line, &readers);
         Mirror *mirror = o->script && !script_is_mirrored(o->script) ? NULL : mirror_new(w);
         Work *work = work_new(w, mirror, again ? t->methods_again : t->methods);
         Faults f = {.world = w};

@@ -4,7 +4,8 @@
 
 #include <signal.h>
 
-#include "tests/proof/machine-private.h"
+#include "common/base/strlist.h"
+#include "tests/proof/boards.h"
 
 #define FIRST_PID 5000000 /* no process of this machine has such a one */
 
@@ -160,50 +161,104 @@ static int end(Processes *p, const ProcessId *id, uint64_t grace_us, ProcessEnde
         return loop_call_in((*ret)->loop, &(*ret)->grace, grace_us, on_grace_end, *ret);
 }
 
-/* A helper ends with its program. */
+/* A helper ends with its program, unless that is killed. */
 
 struct HelperProcess {
+        Program *program;
         HelperDone done;
         void *userdata;
         int result;
-        LoopTimer *timer;
+        char *words;
+        const char *late;
+        LoopTimer *timer, *timeout;
+        Helper *helper; /* of virtual functions, while it runs */
 };
 
 static void on_helped(void *userdata) {
         HelperProcess *h = userdata;
 
-        h->done(h->result, h->result < 0 ? "It did not work." : "done", h->userdata);
+        loop_timer_stop(h->timeout);
+        h->done(h->result, h->words, h->userdata);
+}
+
+static void tell_later(HelperProcess *h, int result, const char *words, uint64_t usec) {
+        h->result = result;
+        free(h->words);
+        h->words = strdup(words);
+        if (loop_call_in(&h->program->loop.loop, &h->timer, usec, on_helped, h) < 0)
+                abort();
+}
+
+static void on_helper_ended(int status, const char *words, void *userdata) {
+        HelperProcess *h = userdata;
+
+        h->helper = NULL;
+        tell_later(h, status == 0 ? 0 : -EIO, *words || status == 0 ? words : "The helper process died: see the log.", 0);
+}
+
+static void on_helper_late(void *userdata) {
+        HelperProcess *h = userdata;
+
+        helper_leave(h->helper, /* kill= */ true);
+        h->helper = NULL;
+        machine_count(h->program->machine, TROUBLE_HELPER_HANGS, &h->program->vm);
+        tell_later(h, -ETIMEDOUT, h->late, 0);
+}
+
+static int start_functions(HelperProcess *h, const HelperWork *work) {
+        Machine *m = h->program->machine;
+        const Folder *f = folder_find(m, h->program->settings.folder);
+        _cleanup_strlist_ StrList argv = {};
+
+        strlist_add(&argv, "xenvgpu-domain");
+        for (size_t i = 0; i < work->arguments.n; i++)
+                strlist_add(&argv, work->arguments.items[i]);
+        h->late = work->late;
+        h->helper = helper_start(m, &h->program->vm, f ? &f->token : &UUID_NULL, argv.items, on_helper_ended, h);
+        return loop_call_in(&h->program->loop.loop, &h->timeout, work->timeout, on_helper_late, h);
+}
+
+static void pretend(HelperProcess *h, const HelperWork *work) {
+        Machine *m = h->program->machine;
+        uint64_t lasts = soon_or_late(m, 10 * MS, 3 * SECOND);
+        int result = trouble(m, 150) ? -EIO : 0;
+
+        if (trouble(m, 100)) {
+                result = -ETIMEDOUT;
+                lasts = MIN_OF(work->timeout, 100 * SECOND);
+        }
+        if (result < 0)
+                machine_count(m, result == -EIO ? TROUBLE_HELPER_FAILS : TROUBLE_HELPER_HANGS, &h->program->vm);
+        history_add(m->history, "%s helper vm=%s does=%s", m->name, UUID_TEXT(&h->program->vm), work->arguments.items[0]);
+        tell_later(h, result, result < 0 ? "It did not work." : "done", lasts);
 }
 
 static int start_helper(Processes *p, const HelperWork *work, HelperDone done, void *userdata, HelperProcess **ret) {
         Program *program = program_of(p);
-        Machine *m = program->machine;
-        uint64_t lasts = soon_or_late(m, 10 * MS, 3 * SECOND);
         HelperProcess *h;
 
-        if (trouble(m, 20)) {
-                machine_count(m, TROUBLE_HELPER_FAILS, &program->vm);
+        if (trouble(program->machine, 20)) {
+                machine_count(program->machine, TROUBLE_HELPER_FAILS, &program->vm);
                 return -EAGAIN;
         }
         h = calloc(1, sizeof(*h));
         if (!h)
                 return -ENOMEM;
-        *h = (HelperProcess){.done = done, .userdata = userdata, .result = trouble(m, 150) ? -EIO : 0};
-        if (trouble(m, 100)) {
-                h->result = -ETIMEDOUT;
-                lasts = MIN_OF(work->timeout, 100 * SECOND);
-        }
-        if (h->result < 0)
-                machine_count(m, h->result == -EIO ? TROUBLE_HELPER_FAILS : TROUBLE_HELPER_HANGS, &program->vm);
-        history_add(m->history, "%s helper vm=%s does=%s", m->name, UUID_TEXT(&program->vm), work->arguments.items[0]);
+        *h = (HelperProcess){.program = program, .done = done, .userdata = userdata};
         *ret = h;
-        return loop_call_in(&program->loop.loop, &h->timer, lasts, on_helped, h);
+        if (helper_is_of_functions(work->arguments.items[0]))
+                return start_functions(h, work);
+        pretend(h, work);
+        return 0;
 }
 
 static HelperProcess *end_helper(HelperProcess *h) {
         if (!h)
                 return NULL;
+        helper_leave(h->helper, /* kill= */ !h->program->loop.is_over || h->program->loop.status != PROCESS_KILLED);
         loop_timer_free(h->timer);
+        loop_timer_free(h->timeout);
+        free(h->words);
         free(h);
         return NULL;
 }

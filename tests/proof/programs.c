@@ -9,7 +9,8 @@
 
 #include "common/base/strlist.h"
 #include "hostd/run/program.h"
-#include "tests/proof/machine-private.h"
+#include "hostd/run/division.h"
+#include "tests/proof/boards.h"
 
 #define LOCK_TRIES 20
 #define LOCK_PAUSE (50 * MS)
@@ -116,7 +117,7 @@ static void begin(void *userdata) {
                 loop_exit(&p->loop.loop, r);
 }
 
-Program *program_execute(Machine *m, const char *const *argv) {
+static Process *program_execute(Machine *m, const char *const *argv) {
         _cleanup_free_ char *error = NULL;
         Program *p = calloc(1, sizeof(*p));
 
@@ -143,7 +144,11 @@ Program *program_execute(Machine *m, const char *const *argv) {
         history_add(m->history, "%s program vm=%s starts%s", m->name, UUID_TEXT(&p->vm), p->settings.adopt ? " adopts" : "");
         if (loop_call_in(&p->loop.loop, &p->beginning, chance_between(m->dice, MS, 20 * MS), begin, p) < 0)
                 abort();
-        return p;
+        return p->process;
+}
+
+Process *unit_execute(Machine *m, const char *const *argv) {
+        return streq(argv[1], DIVISION_LOOK_VERB) ? look_execute(m, argv) : program_execute(m, argv);
 }
 
 /* Without systemd: executed, and nothing more. */
@@ -176,7 +181,7 @@ static void executed(void *userdata) {
         if (trouble(m, 10))
                 r = -EAGAIN;
         else
-                id = program_execute(m, (const char *const *) call->argv)->process->id;
+                id = unit_execute(m, (const char *const *) call->argv)->id;
         (void) forget_unit(call);
         done(r, &id, done_userdata);
 }
@@ -196,7 +201,11 @@ static int start_unit(Units *units, const char *vm, const char *name_label, cons
         return loop_call_in(m->inside->parts.loop, &call->timer, chance_between(m->dice, MS, 50 * MS), executed, call);
 }
 
-const UnitsOps guest_units = {.name = "simulated", .start = start_unit, .forget = forget_unit};
+static int start_look(Units *units, const char *pgpu, const char *const *argv, UnitStarted done, void *userdata, UnitCall **ret) {
+        return start_unit(units, pgpu, /* name_label= */ NULL, argv, done, userdata, ret);
+}
+
+const UnitsOps guest_units = {.name = "simulated", .start = start_unit, .start_look = start_look, .forget = forget_unit};
 
 /* All of them */
 
@@ -232,6 +241,7 @@ void guests_cut_power(Machine *m) {
                 xen_remove(inside->domains, "power");
         while (inside->processes)
                 process_end(inside->processes, SIGKILL);
+        helpers_cut_power(m);
         while (inside->folders)
                 folder_remove(m, inside->folders);
         machine_sweep(m);

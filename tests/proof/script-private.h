@@ -27,7 +27,7 @@ struct Script {
         size_t n_lines;
         unsigned hosts;
         uint64_t first_seed, n_seeds;
-        bool unmirrored;
+        bool unmirrored, boards;
 
         /* While it is played */
         World *world;

@@ -43,6 +43,10 @@ static int read_head(Script *s, const Line *l) {
                         r = complain(s, l->number, "Too many hosts, or none", l->words[1]);
                 return r ?: 1;
         }
+        if (streq(l->words[0], "boards")) {
+                s->boards = true;
+                return 1;
+        }
         if (streq(l->words[0], "unmirrored")) {
                 s->unmirrored = true;
                 return 1;
@@ -120,6 +124,10 @@ unsigned script_hosts(const Script *s) {
 
 bool script_is_mirrored(const Script *s) {
         return !s->unmirrored;
+}
+
+bool script_has_boards(const Script *s) {
+        return s->boards;
 }
 
 void script_seeds(const Script *s, uint64_t *ret_first, uint64_t *ret_n) {

@@ -22,5 +22,6 @@ DEFINE_CLEANUP(Script *, script_free)
 unsigned script_hosts(const Script *s);
 void script_seeds(const Script *s, uint64_t *ret_first, uint64_t *ret_n);
 bool script_is_mirrored(const Script *s);
+bool script_has_boards(const Script *s);
 /* To its end, and until everything is quiet; then everything is read. */
 void script_play(Script *s, World *w, Mirror *mirror_or_null);

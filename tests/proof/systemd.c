@@ -159,7 +159,7 @@ static void execute(void *userdata) {
 
         memmove(u->starts, u->starts + 1, sizeof(u->starts) - sizeof(*u->starts));
         u->starts[STARTS_MAX - 1] = loop_now(m->loop, LOOP_MONOTONIC);
-        u->process = program_execute(m, (const char *const *) u->argv)->process->id;
+        u->process = unit_execute(m, (const char *const *) u->argv)->id;
         u->watch = process_unwatch(u->watch);
         if (process_watch(m, m->loop, &u->process, on_main_end, u, &u->watch) < 0)
                 abort();

@@ -66,7 +66,7 @@ static void open_host(Host *h, SimLoop *sim, unsigned number) {
                 .listener = &listener,
                 .userdata = h,
         };
-        machine_init(&h->machine, number);
+        machine_init(&h->machine, number, /* boards= */ 0);
         machine_power_on(&h->machine);
         claim(h, 1);
 }

@@ -34,7 +34,7 @@ static Vm *create_vm(World *w) {
 }
 
 static uint64_t start_and_stop(uint64_t seed) {
-        World *w = world_new(seed, 2, /* file= */ NULL, NULL, NULL);
+        World *w = world_new(seed, 2, /* boards= */ false, /* file= */ NULL, NULL, NULL);
         StartOptions options = {};
         Refusal refusal = {};
         uint64_t hash;

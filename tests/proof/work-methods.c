@@ -283,8 +283,21 @@ static void choose_fingerprint(Work *work, Arguments *a) {
         set_text(a, 0, chance(&work->world->dice, 500) ? "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" : "");
 }
 
+/* Rather a type that the group has. */
+static void choose_type_of(Work *work, const Uuid *group, Uuid *type) {
+        const GpuGroup *g = pool_get(policy_pool(work->world->policy), CLASS_GPU_GROUP, group);
+        const VgpuType *t;
+
+        if (!g || g->supported.n == 0 || chance(&work->world->dice, 300))
+                return;
+        t = g->supported.items[chance_between(&work->world->dice, 0, g->supported.n - 1)];
+        *type = t->object.id;
+}
+
 static void choose_device(Work *work, Arguments *a) {
         char device[16] = "";
+
+        choose_type_of(work, &a->objects[1], &a->objects[2]);
 
         if (chance(&work->world->dice, 400))
                 (void) snprintf(device, sizeof(device), "%u", chance(&work->world->dice, 700) ? 1 : (unsigned) chance_between(&work->world->dice, 0, 24));

@@ -174,14 +174,21 @@ void *call_any(World *w, ObjectClass c) {
         return a->n > 0 ? a->items[chance_between(&w->dice, 0, a->n - 1)] : NULL;
 }
 
+/* Of jobs rather one that goes on, of VMs rather one with a VGPU. */
+static bool may_do_better(char letter, const Object *o) {
+        if (!o)
+                return false;
+        return letter == 'j' ? job_state_is_final(((const Job *) o)->state) : letter == 'v' && ((const Vm *) o)->vgpus.n == 0;
+}
+
 static void choose_object(Work *work, char letter, Uuid *ret) {
         Dice *d = &work->world->dice;
         const Object *o = NULL;
 
         if (letter < 'a' && chance(d, 500))
                 return;
-        /* Of jobs rather one that goes on. */
-        for (int i = 0; i < (letter == 'j' ? 4 : 1) && (!o || job_state_is_final(((const Job *) o)->state)); i++)
+        o = call_any(work->world, class_of_letter(letter));
+        for (int i = 0; i < 3 && may_do_better(letter, o); i++)
                 o = call_any(work->world, class_of_letter(letter));
         if (o && !chance(d, 8))
                 *ret = o->id;

@@ -114,7 +114,7 @@ static void set_options(World *w) {
         w->options.limits[CLASS_QUOTA] = w->options.limits[CLASS_VM_GROUP] = w->options.limits[CLASS_RESERVATION] = 3;
 }
 
-static void init_machines(World *w) {
+static void init_machines(World *w, uint64_t boards) {
         for (unsigned i = 0; i < w->n_machines; i++) {
                 w->machines[i] = (Machine){
                         .loop = w->loop,
@@ -125,12 +125,12 @@ static void init_machines(World *w) {
                         .lacks_hvm = i % 11 == 5,
                         .userdata = &w->net,
                 };
-                machine_init(&w->machines[i], i);
+                machine_init(&w->machines[i], i, boards ? boards + i : 0);
                 machine_power_on(&w->machines[i]);
         }
 }
 
-World *world_new(uint64_t seed, unsigned n_machines, FILE *file_or_null,
+World *world_new(uint64_t seed, unsigned n_machines, bool boards, FILE *file_or_null,
         void (*heard)(const char *line, void *userdata), void *userdata) {
         World *w = calloc(1, sizeof(*w));
 
@@ -150,7 +150,7 @@ World *world_new(uint64_t seed, unsigned n_machines, FILE *file_or_null,
         net_init(&w->net);
         sim_db_on_undecided(w->db, on_undecided, w);
         set_options(w);
-        init_machines(w);
+        init_machines(w, boards ? seed * MACHINES_MAX + 1 : 0);
         world_start_policyd(w);
         return w;
 }
@@ -238,6 +238,17 @@ void world_check(World *w) {
                                 found_on(w, &f.items[i]), f.items[i].sentence);
 }
 
+/* Divided as "ours 4": the history has no spaces in values. */
+static void list_board(World *w, const Pgpu *g) {
+        char division[32] = "none";
+
+        (void) snprintf(division, sizeof(division), "%s", g->division ?: "none");
+        for (char *c = strchr(division, ' '); c; c = strchr(c, ' '))
+                *c = '-';
+        history_add(&w->history, "model board=%s of=%s division=%s suspect=%u used=%u", PCI_TEXT(&g->pci), host_name(g->host), division,
+                (unsigned) g->n_suspect, (unsigned) g->used);
+}
+
 void world_list(World *w) {
         Pool *pool = policy_pool(w->policy);
 
@@ -249,6 +260,9 @@ void world_list(World *w) {
                         host_name(vm->resident_on ?: vm->scheduled_on));
         for_each(const Job, j, &pool->objects[CLASS_JOB])
                 history_add(&w->history, "model job=%s state=%s", UUID_TEXT(&j->object.id), job_state_to_string(j->state));
+        for_each(const Pgpu, g, &pool->objects[CLASS_PGPU])
+                if (g->reported && streq(g->vendor_id, "8086"))
+                        list_board(w, g);
         for (unsigned i = 0; i < w->n_machines; i++)
                 machine_list(&w->machines[i]);
         history_add(&w->history, "model end");

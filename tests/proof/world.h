@@ -46,8 +46,8 @@ typedef struct World {
         void *watcher_userdata;
 } World;
 
-/* heard: each line of the history, as it is added. */
-World *world_new(uint64_t seed, unsigned n_machines, FILE *file_or_null,
+/* boards: some machines have a board with virtual functions. heard: each line of the history, as it is added. */
+World *world_new(uint64_t seed, unsigned n_machines, bool boards, FILE *file_or_null,
         void (*heard)(const char *line, void *userdata), void *userdata);
 World *world_free(World *w);
 DEFINE_CLEANUP(World *, world_free)

@@ -139,7 +139,7 @@ static void begin(const uint8_t *data, size_t size) {
         if (sim_loop_new(1, &sim) < 0)
                 abort();
         m.loop = history.loop = sim_loop_of(sim);
-        machine_init(&m, 0);
+        machine_init(&m, 0, /* boards= */ 0);
         (void) sim_db_free(m.inside->db);
         m.inside->db = rows_in_memory(tables, data, size, put_row);
         machine_power_on(&m);

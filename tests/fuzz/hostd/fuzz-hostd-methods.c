@@ -247,7 +247,7 @@ static void open_all(Fuzz *f) {
         demand(sim_loop_new(1, &f->sim) >= 0 && sd_event_new(&f->event) >= 0);
         f->history.loop = sim_loop_of(f->sim);
         f->machine = (Machine){.loop = sim_loop_of(f->sim), .dice = &f->dice, .history = &f->history, .listener = &listener};
-        machine_init(&f->machine, 0);
+        machine_init(&f->machine, 0, /* boards= */ 0);
         machine_power_on(&f->machine);
         demand(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
         f->host = (BusHost){.bus = connect_end(fds[0], true), .host = f->machine.inside->hostd};

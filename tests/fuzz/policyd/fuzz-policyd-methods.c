@@ -298,7 +298,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         log_setup("fuzz", LOG_EMERG);
 
-        f.world = world_new(1, 2, NULL, NULL, NULL);
+        f.world = world_new(1, 2, /* boards= */ false, NULL, NULL, NULL);
         open_bus(&f);
         furnish(&f);
         for (unsigned i = 0; i < CALLS_MAX && f.bytes.left > 0; i++) {

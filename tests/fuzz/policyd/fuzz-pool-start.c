@@ -90,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         World *w;
 
         log_setup("fuzz", LOG_EMERG);
-        w = world_new(1, 2, NULL, NULL, NULL);
+        w = world_new(1, 2, /* boards= */ false, NULL, NULL, NULL);
         world_crash_policyd(w);
         sim_db_free(w->db);
         w->db = rows_in_memory(pool_tables, data, size, pool_row_put);
