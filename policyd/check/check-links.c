@@ -22,8 +22,6 @@ static const Mutual mutual[] = {
         {CLASS_HOST, CLASS_VM, OF(Host, vms), .refs = {OF(Vm, resident_on), OF(Vm, scheduled_on)}},
         {CLASS_PGPU, CLASS_VGPU, OF(Pgpu, vgpus), .refs = {OF(Vgpu, resident_on), OF(Vgpu, scheduled_on)}},
         {CLASS_PGPU, CLASS_RESERVATION, OF(Pgpu, holds), .back = OF(Reservation, holds), .repeats = true},
-        {CLASS_PGPU, CLASS_VGPU_TYPE, OF(Pgpu, supported), .back = OF(VgpuType, supported_on)},
-        {CLASS_PGPU, CLASS_VGPU_TYPE, OF(Pgpu, enabled), .back = OF(VgpuType, enabled_on)},
         {CLASS_GPU_GROUP, CLASS_PGPU, OF(GpuGroup, pgpus), .refs = {OF(Pgpu, group)}},
         {CLASS_GPU_GROUP, CLASS_VGPU, OF(GpuGroup, vgpus), .refs = {OF(Vgpu, group)}},
         {CLASS_VGPU_TYPE, CLASS_VGPU, OF(VgpuType, vgpus), .refs = {OF(Vgpu, type)}},
@@ -134,6 +132,14 @@ static void check_owner(Check *c, const Mutual *m, const Object *o) {
         }
 }
 
+/* Types do not list their PGPUs. */
+static bool types_are_there(const Check *c, const PtrArray *types) {
+        for_each(const VgpuType, t, types)
+                if (!ptr_array_contains(&c->pool->objects[CLASS_VGPU_TYPE], t))
+                        return false;
+        return true;
+}
+
 static void check_item(Check *c, const Mutual *m, const Object *item) {
         for (size_t i = 0; i < ARRAY_SIZE(m->refs); i++) {
                 const Object *o = ref_at(item, m->refs[i]);
@@ -158,8 +164,10 @@ void check_mutual(Check *c) {
         }
         CHECK_EACH(c, VGPU, Vgpu, v)
                 CHECK(c, v, v->vm && v->group && v->type, "has no VM, group or type");
-        CHECK_EACH(c, PGPU, Pgpu, p)
+        CHECK_EACH(c, PGPU, Pgpu, p) {
                 CHECK(c, p, p->host, "has no host");
+                CHECK(c, p, types_are_there(c, &p->supported) && types_are_there(c, &p->enabled), "has a type that is gone");
+        }
         CHECK_EACH(c, VM, Vm, vm)
                 CHECK(c, vm,
                         !vm->reservation ||

@@ -188,7 +188,7 @@ void check_owners(Check *c) {
 
 static void check_type(Check *c, const VgpuType *t) {
         const HostType *lead = NULL;
-        size_t n_other = 0, n_outsiders = 0;
+        size_t n_other = 0, n_outsiders = 0, n_supported_on = 0;
 
         for_each(const HostType, f, &t->of_hosts) {
                 n_other += f->size != t->size;
@@ -197,12 +197,16 @@ static void check_type(Check *c, const VgpuType *t) {
                 CHECK(c, t, f->type == t && ptr_array_contains(&f->host->types, f), "lists what host '%s' says of another type",
                         f->host->name_label);
         }
-        CHECK_EACH(c, PGPU, Pgpu, p)
+        CHECK_EACH(c, PGPU, Pgpu, p) {
+                n_supported_on += ptr_array_contains(&p->supported, t);
                 for (size_t i = 0; i < p->n_outsiders; i++)
                         n_outsiders += p->outsiders[i].type == t;
+        }
         CHECK(c, t, t->lead == lead && (!lead || lead->size == t->size), "does not show what its first host says of it");
         CHECK(c, t, t->n_other_sizes == n_other, "counts %zu hosts with another size, and it is %zu", t->n_other_sizes, n_other);
         CHECK(c, t, t->n_outsiders == n_outsiders, "counts %zu VGPUs of other VMs, and it is %zu", t->n_outsiders, n_outsiders);
+        CHECK(c, t, t->n_supported_on == n_supported_on, "counts %zu PGPUs that support it, and it is %zu", t->n_supported_on,
+                n_supported_on);
 }
 
 void check_types(Check *c) {
@@ -218,7 +222,7 @@ static void check_union(Check *c, const GpuGroup *g, bool supported) {
                 bool wanted = false;
 
                 for_each_while(!wanted, const Pgpu, p, &g->pgpus)
-                        wanted = check_count(c, supported ? &p->supported : &p->enabled, t) > 0;
+                        wanted = ptr_array_contains(supported ? &p->supported : &p->enabled, t);
                 CHECK(c, g, ptr_array_contains(list, t) == wanted, "has %s in its union of %s types, or lacks it, wrongly",
                         t->identifier, supported ? "supported" : "enabled");
                 n += wanted;

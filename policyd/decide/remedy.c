@@ -202,7 +202,7 @@ static const VgpuType *find_successor(const VgpuType *t) {
         size_t n_named = 0;
 
         for_each(const VgpuType, other, &t->pool->objects[CLASS_VGPU_TYPE]) {
-                if (other == t || other->supported_on.n == 0)
+                if (other == t || other->n_supported_on == 0)
                         continue;
                 if (type_identifiers_related(t->identifier, other->identifier))
                         return other;
@@ -240,9 +240,11 @@ static const Pgpu *find_hardware(const VgpuType *t) {
 
 /* Among some of those that support the type; by host name and address. */
 void pgpu_remedy_elsewhere(const VgpuType *t, const Demand *d, PgpuRemedy *ret) {
+        const Pgpu *p;
+
         *ret = (PgpuRemedy){.type = t};
-        for (size_t i = 0; i < MIN_OF(t->supported_on.n, (size_t) ELSEWHERE_MAX); i++) {
-                const Pgpu *p = t->supported_on.items[i], *best = ret->elsewhere;
+        for (size_t i = 0, n = 0; n < ELSEWHERE_MAX && (p = type_next_pgpu(t, /* supported= */ true, &i)); n++) {
+                const Pgpu *best = ret->elsewhere;
                 uint32_t room = p->group ? pgpu_capacity(p, t) : 0;
 
                 if (d && room > 0 && host_lacks_anything(p->host, d))

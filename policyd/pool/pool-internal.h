@@ -25,6 +25,11 @@ void ptr_array_remove_at(PtrArray *a, size_t at);
 bool ptr_array_remove(PtrArray *a, const void *p);
 void ptr_array_done(PtrArray *a);
 
+/* The list of these types, which has one user more and is never changed; -ENOMEM. */
+int type_list_take(Pool *pool, VgpuType *const *types, size_t n, PtrArray *ret);
+void type_list_drop(Pool *pool, const PtrArray *list);
+void type_lists_free(Pool *pool); /* with the whole pool */
+
 /* What stands on a PGPU, by type. */
 struct PgpuUse {
         VgpuType *type;

@@ -122,7 +122,7 @@ static void unlink_type(Pool *pool, VgpuType *t) {
         for_each(Pgpu, p, pgpus) {
                 pgpu_drop_type(pool, p, t, &p->enabled, pool_set_pgpu_enabled);
                 pgpu_drop_type(pool, p, t, &p->supported, pool_set_pgpu_supported);
-                ptr_array_remove(&p->disabling, t);
+                pgpu_drop_type(pool, p, t, &p->disabling, pool_set_pgpu_disabling);
                 pgpu_drop_outsiders(pool, p, t);
         }
 

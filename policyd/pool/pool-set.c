@@ -12,24 +12,24 @@
 
 /* Unions of a group */
 
-static PtrArray *pgpus_of_type(VgpuType *t, bool supported) {
-        return supported ? &t->supported_on : &t->enabled_on;
-}
+static bool group_has_type(const GpuGroup *g, VgpuType *t, bool supported) {
+        void **seen = NULL;
 
-static bool group_has_type(const GpuGroup *g, VgpuType *t, bool supported, const Pgpu *except) {
-        const PtrArray *pgpus = pgpus_of_type(t, supported);
+        for_each(const Pgpu, p, &g->pgpus) {
+                const PtrArray *types = supported ? &p->supported : &p->enabled;
 
-        for_each(const Pgpu, p, pgpus)
-                if (p->group == g && p != except)
+                if (types->items != seen && ptr_array_contains(types, t))
                         return true;
+                seen = types->items;
+        }
         return false;
 }
 
 /* A PGPU of the group has the type now (room was made), or has it no more. */
-static void group_update_union(Pool *pool, GpuGroup *g, VgpuType *t, bool supported, const Pgpu *p, bool has) {
+static void group_update_union(Pool *pool, GpuGroup *g, VgpuType *t, bool supported, bool has) {
         PtrArray *list = supported ? &g->supported : &g->enabled;
 
-        if (has ? ptr_array_contains(list, t) : group_has_type(g, t, supported, p))
+        if (has ? ptr_array_contains(list, t) : group_has_type(g, t, supported))
                 return;
         if (has)
                 ptr_array_add(list, t);
@@ -38,12 +38,12 @@ static void group_update_union(Pool *pool, GpuGroup *g, VgpuType *t, bool suppor
         object_note(pool, &g->object, supported ? GROUP_SUPPORTED : GROUP_ENABLED, /* store= */ false);
 }
 
-/* A PGPU comes to the group (room was made), or leaves it. */
+/* A PGPU comes to the group (room was made), or has left it. */
 static void group_update_unions(Pool *pool, GpuGroup *g, const Pgpu *p, bool comes) {
         for (size_t i = 0; i < p->supported.n; i++)
-                group_update_union(pool, g, p->supported.items[i], /* supported= */ true, p, comes);
+                group_update_union(pool, g, p->supported.items[i], /* supported= */ true, comes);
         for (size_t i = 0; i < p->enabled.n; i++)
-                group_update_union(pool, g, p->enabled.items[i], /* supported= */ false, p, comes);
+                group_update_union(pool, g, p->enabled.items[i], /* supported= */ false, comes);
 }
 
 /* PGPUs */
@@ -96,8 +96,8 @@ int pool_set_pgpu_group(Pool *pool, Pgpu *p, GpuGroup *group_or_null) {
         }
 
         if (old) {
-                group_update_unions(pool, old, p, /* comes= */ false);
                 ptr_array_remove(&old->pgpus, p);
+                group_update_unions(pool, old, p, /* comes= */ false);
                 object_note(pool, &old->object, GROUP_PGPUS, /* store= */ false);
         }
 
@@ -110,46 +110,32 @@ static bool list_equals(const PtrArray *list, VgpuType *const *types, size_t n) 
         return list->n == n && (n == 0 || memcmp(list->items, types, n * sizeof(void *)) == 0);
 }
 
-/* A type comes to one of a PGPU's two lists (room was made), or leaves: the type's side and the group's unions. */
+/* A type has come to one of a PGPU's two lists (room was made in the group's), or has left it. */
 static void pgpu_link_type(Pool *pool, Pgpu *p, VgpuType *t, bool supported, bool comes) {
-        if (comes)
-                ptr_array_add(pgpus_of_type(t, supported), p);
-        else
-                ptr_array_remove(pgpus_of_type(t, supported), p);
+        if (supported)
+                t->n_supported_on += comes ? 1 : -1;
         object_note(pool, &t->object, supported ? TYPE_SUPPORTED_ON : TYPE_ENABLED_ON, /* store= */ false);
         if (p->group)
-                group_update_union(pool, p->group, t, supported, p, comes);
+                group_update_union(pool, p->group, t, supported, comes);
 }
 
 static int pgpu_set_types(Pool *pool, Pgpu *p, bool supported, VgpuType *const *types, size_t n) {
-        PtrArray *list = supported ? &p->supported : &p->enabled;
-        PtrArray old = *list, new = {};
-        int r;
+        PtrArray *list = supported ? &p->supported : &p->enabled, old = *list;
 
         if (list_equals(list, types, n))
                 return 0;
+        if ((p->group && ptr_array_reserve(supported ? &p->group->supported : &p->group->enabled, n) < 0) ||
+                type_list_take(pool, types, n, list) < 0)
+                return -ENOMEM;
 
-        r = ptr_array_reserve(&new, n);
-        for (size_t i = 0; r >= 0 && i < n; i++)
-                r = ptr_array_reserve(pgpus_of_type(types[i], supported), 1);
-        if (r >= 0 && p->group)
-                r = ptr_array_reserve(supported ? &p->group->supported : &p->group->enabled, n);
-        if (r < 0) {
-                ptr_array_done(&new);
-                return r;
-        }
+        for_each(VgpuType, t, list)
+                if (!ptr_array_contains(&old, t))
+                        pgpu_link_type(pool, p, t, supported, /* comes= */ true);
+        for_each(VgpuType, t, &old)
+                if (!ptr_array_contains(list, t))
+                        pgpu_link_type(pool, p, t, supported, /* comes= */ false);
 
-        for (size_t i = 0; i < n; i++) {
-                ptr_array_add(&new, types[i]);
-                if (!ptr_array_contains(&old, types[i]))
-                        pgpu_link_type(pool, p, types[i], supported, /* comes= */ true);
-        }
-        for (size_t i = 0; i < old.n; i++)
-                if (!ptr_array_contains(&new, old.items[i]))
-                        pgpu_link_type(pool, p, old.items[i], supported, /* comes= */ false);
-
-        *list = new;
-        ptr_array_done(&old);
+        type_list_drop(pool, &old);
         object_note(pool, &p->object, supported ? PGPU_SUPPORTED : PGPU_ENABLED, /* store= */ true);
         /* The host's row names the types that none of its PGPUs supports. */
         if (supported)
@@ -167,16 +153,12 @@ int pool_set_pgpu_enabled(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n)
 
 /* Not a property and not stored: after a restart the host is asked what is enabled. */
 int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n) {
-        int r;
+        PtrArray old = p->disabling;
 
         host_note(pool, p->host);
-        p->disabling.n = 0;
-        r = ptr_array_reserve(&p->disabling, n);
-        if (r < 0)
-                return r;
-
-        for (size_t i = 0; i < n; i++)
-                ptr_array_add(&p->disabling, types[i]);
+        if (type_list_take(pool, types, n, &p->disabling) < 0)
+                return -ENOMEM;
+        type_list_drop(pool, &old);
         return 0;
 }
 

@@ -83,6 +83,7 @@ Pool *pool_free(Pool *pool) {
         while (pool->former.n > 0)
                 pool_remove_former(pool, pool->former.items[pool->former.n - 1]);
         ptr_array_done(&pool->former);
+        type_lists_free(pool);
         notes_free(pool->notes);
         free(pool);
         return NULL;

@@ -62,7 +62,7 @@ typedef struct Object {
         void *userdata;     /* the bus layer's */
 } Object;
 
-/* A growing array of pointers, in insertion order unless said. */
+/* A growing array of pointers, in insertion order unless said. Without a size the items are not its own. */
 typedef struct PtrArray {
         void **items;
         size_t n, size;
@@ -170,7 +170,7 @@ struct Pgpu {
         char *division;      /* "none", "ours N", "fixed N" virtual functions */
         char *health_reason; /* a sentence; NULL while it is good */
         GpuGroup *group;   /* NULL: in none */
-        PtrArray supported, enabled, disabling; /* VgpuType; disabling: no new placements, hostd is being asked */
+        PtrArray supported, enabled, disabling; /* VgpuType, shared (type-lists.c); disabling: no new placements, hostd is being asked */
         char **keeping;    /* identifiers of the types that were enabled in its former slot, until its host has them; NULL: none are due */
         PtrArray vgpus;    /* Vgpu resident or scheduled here, a VGPU that is both once */
         PtrArray holds;    /* Reservation, once per held instance */
@@ -212,7 +212,7 @@ struct VgpuType {
         char *internal_config;       /* JSON text of an object; opaque here */
         char **compatible_on_pgpu;   /* identifiers of types that may join a PGPU that runs this one */
         char **compatible_in_vm;     /* identifiers of types that may stand in one VM with this one */
-        PtrArray supported_on, enabled_on; /* Pgpu */
+        size_t n_supported_on; /* PGPUs; type_next_pgpu() */
         PtrArray vgpus;
         PtrArray of_hosts;    /* HostType */
         HostType *lead;       /* NULL: no host has it */
@@ -396,6 +396,7 @@ struct Pool {
         Object *changes; /* in order of first change */
         Object *changes_tail;
         HashMap *owners; /* by name */
+        void *type_lists; /* that PGPUs share */
         size_t n_uneven; /* hosts that are not good places, or have a PGPU that is none (Host.uneven) */
         PtrArray removed; /* objects that pool_forget() has not been told of */
         PtrArray former; /* FormerCard, the oldest first (former-card.h) */
@@ -541,6 +542,8 @@ uint32_t pgpu_type_size(const Pgpu *p, const VgpuType *t);
 uint32_t pgpu_type_units(const Pgpu *p, const VgpuType *t); /* the same; of passthrough, the whole PGPU */
 int pool_set_type_compatible(Pool *pool, VgpuType *t, const char *const *on_pgpu, const char *const *in_vm);
 VgpuType *pool_type_by_identifier(const Pool *pool, const char *identifier);
+/* The next PGPU that supports the type, or has it enabled, by key; NULL: no more. i begins with 0. */
+Pgpu *type_next_pgpu(const VgpuType *t, bool supported, size_t *i);
 
 int pool_set_vm_group(Pool *pool, Vm *vm, VmGroup *group_or_null);
 void pool_set_vm_group_placement(Pool *pool, VmGroup *g, VmPlacement placement);

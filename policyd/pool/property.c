@@ -138,6 +138,18 @@ static bool next_scheduled_vgpu(const void *pgpu, size_t *i, Reference *ret) {
         return next_vgpu(pgpu, /* resident= */ false, i, ret);
 }
 
+static bool next_supported_on(const void *type, size_t *i, Reference *ret) {
+        const Pgpu *p = type_next_pgpu(type, /* supported= */ true, i);
+
+        return p && refer_to(&p->object, ret);
+}
+
+static bool next_enabled_on(const void *type, size_t *i, Reference *ret) {
+        const Pgpu *p = type_next_pgpu(type, /* supported= */ false, i);
+
+        return p && refer_to(&p->object, ret);
+}
+
 /* By id: an object that is gone keeps its path here. */
 static bool next_job_objects(const void *job, size_t *i, Reference *ret) {
         const Job *j = job;

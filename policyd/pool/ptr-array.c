@@ -1,9 +1,8 @@
 /*
  * Growing arrays of pointers, and the text setters
  *
- * Arrays grow by doubling and never shrink: a list that was once long will be so again. A list that begins with several is as long
- * as these; one that begins with one has what the smallest piece of memory holds. ptr_array_reserve() lets a caller fail before it has
- * changed anything.
+ * Arrays grow by doubling and never shrink: a list that was once long will be so again. They begin with what the smallest piece of
+ * memory holds. ptr_array_reserve() lets a caller fail before it has changed anything.
  */
 
 #include "policyd/pool/pool-internal.h"
@@ -21,7 +20,7 @@ size_t ptr_array_index(const PtrArray *a, const void *p) {
 }
 
 int ptr_array_reserve(PtrArray *a, size_t n_more) {
-        size_t size = a->size > 0 ? a->size : MAX_OF(n_more, (size_t) 3);
+        size_t size = a->size > 0 ? a->size : 3;
         void **items;
 
         if (a->n + n_more <= a->size)
@@ -99,7 +98,8 @@ bool ptr_array_remove(PtrArray *a, const void *p) {
 }
 
 void ptr_array_done(PtrArray *a) {
-        free(a->items);
+        if (a->size > 0)
+                free(a->items);
         *a = (PtrArray){};
 }
 

@@ -185,15 +185,15 @@ void sentence_elsewhere(StrBuf *b, const PgpuRemedy *remedy) {
 
         strbuf_addf(b, "%s is supported on ", type_label(t));
         sentence_pgpu(b, p);
-        if (t->supported_on.n > 1)
-                strbuf_addf(b, " and %zu more", t->supported_on.n - 1);
+        if (t->n_supported_on > 1)
+                strbuf_addf(b, " and %zu more", t->n_supported_on - 1);
         if (!p->group)
                 return;
         strbuf_addf(b, "; give the VM a VGPU of group '%s'", p->group->name_label);
         if (remedy->room > 0)
                 strbuf_addf(b, ", where that one has room for %u", remedy->room);
         else
-                strbuf_add(b, t->supported_on.n > ELSEWHERE_MAX ? ", once there is room"
+                strbuf_add(b, t->n_supported_on > ELSEWHERE_MAX ? ", once there is room"
                                                                 : ", where it finds no room now either");
 }
 

@@ -90,7 +90,9 @@ static bool types_share_vm(const VgpuType *a, const VgpuType *b) {
 
 /* What a host that has the type says of its driver; NULL: nothing. */
 static const char *find_driver_fault(const VgpuType *type, const Host **ret) {
-        for_each(const Pgpu, p, &type->supported_on)
+        const Pgpu *p;
+
+        for (size_t i = 0; (p = type_next_pgpu(type, /* supported= */ true, &i));)
                 for (char **problem = p->host->problems; problem && *problem; problem++) {
                         const char *fault = strstr(*problem, NVIDIA_ONE_VGPU);
 
@@ -285,7 +287,7 @@ bool type_is_garbage(const Pool *pool, const VgpuType *t) {
         const PtrArray *reservations = &pool->objects[CLASS_RESERVATION];
 
         /* A host may list a type that no PGPU of it supports. */
-        if (t->vgpus.n > 0 || t->supported_on.n > 0 || t->n_outsiders > 0 || t->lead)
+        if (t->vgpus.n > 0 || t->n_supported_on > 0 || t->n_outsiders > 0 || t->lead)
                 return false;
 
         for (size_t i = 0; i < reservations->n; i++)

@@ -151,9 +151,10 @@
                 ROW("compatible_types_in_vm"), "compatible-types-in-vm", STRINGS)                                     \
         P(x, HOST_DIFFERENCES, "HostDifferences", "as", CHANGES, TEXTS, differences, NONE_OR_NULL, "host-differences", \
                 STRINGS)                                                                                              \
-        P(x, SUPPORTED_ON, "SupportedOnPGPUs", "ao", INVALIDATES, REFS(PGPU), supported_on, NONE,                     \
+        P(x, SUPPORTED_ON, "SupportedOnPGPUs", "ao", INVALIDATES, PATHS_OF(supported_on), object, NONE,               \
                 "supported-on-PGPUs", REFS)                                                                           \
-        P(x, ENABLED_ON, "EnabledOnPGPUs", "ao", INVALIDATES, REFS(PGPU), enabled_on, NONE, "enabled-on-PGPUs", REFS) \
+        P(x, ENABLED_ON, "EnabledOnPGPUs", "ao", INVALIDATES, PATHS_OF(enabled_on), object, NONE,                     \
+                "enabled-on-PGPUs", REFS)                                                                             \
         P(x, VGPUS, "VGPUs", "ao", INVALIDATES, REFS(VGPU), vgpus, NONE, "VGPU-uuids", REFS)
 
 #define VM_SCHEMA(P, R, x)                                                                                            \

@@ -130,6 +130,9 @@ static void other_sizes(Scene *s) {
 static void outsiders(Scene *s) {
         s->pair.w->types[K100]->n_outsiders++;
 }
+static void supported_on(Scene *s) {
+        s->pair.w->types[K100]->n_supported_on++;
+}
 static void unions(Scene *s) {
         s->pair.w->groups[K1]->supported.n--;
 }
@@ -137,7 +140,7 @@ static void memory(Scene *s) {
         s->pair.beta->memory_free /= 2;
 }
 static void room(Scene *s) {
-        ptr_array_remove(&s->pair.b[1]->enabled, s->pair.w->types[K100]);
+        s->pair.b[1]->enabled.n = 0;
 }
 static void holds(Scene *s) {
         s->reservation->count = 0;
@@ -216,6 +219,7 @@ static const struct {
         {"owners", "counts for the owner 'lab' and names 'anna'", owner_name},
         {"types", "counts 1 hosts with another size", other_sizes},
         {"types", "counts 1 VGPUs of other VMs", outsiders},
+        {"types", "counts 9 PGPUs that support it", supported_on},
         {"unions", "union of supported types", unions},
         {"scores", "Host 'beta' is kept with other scores", memory},
         {"scores", "Host 'beta' is kept with other scores", room},

@@ -59,6 +59,15 @@ static uint64_t digest_outsiders(const Pgpu *p) {
         return h;
 }
 
+static uint64_t digest_pgpus_of(const VgpuType *t, bool supported) {
+        uint64_t h = 11;
+        const Pgpu *p;
+
+        for (size_t i = 0; (p = type_next_pgpu(t, supported, &i));)
+                h = digest(h, &p->object.id, sizeof(Uuid));
+        return h;
+}
+
 #define PROPERTIES_MAX 6
 
 typedef struct Seen {
@@ -102,8 +111,8 @@ static size_t look(const Object *o, Seen ret[PROPERTIES_MAX]) {
                 LOOK(GROUP_ALGORITHM, g->algorithm);
                 break;
         case CLASS_VGPU_TYPE:
-                LOOK(TYPE_SUPPORTED_ON, digest_list(&t->supported_on));
-                LOOK(TYPE_ENABLED_ON, digest_list(&t->enabled_on));
+                LOOK(TYPE_SUPPORTED_ON, digest_pgpus_of(t, /* supported= */ true));
+                LOOK(TYPE_ENABLED_ON, digest_pgpus_of(t, /* supported= */ false));
                 LOOK(TYPE_VGPUS, digest_list(&t->vgpus));
                 break;
         case CLASS_VM:

@@ -187,6 +187,28 @@ static void available_memory_is_told_when_it_changes(void **state) {
         assert_int_equal(changed_of(w->pool, h), HOST_MEMORY_FREE | HOST_MEMORY_COMPUTED);
 }
 
+static void pgpus_share_lists_of_types(void **state) {
+        _cleanup_world_ World *w = world_new();
+        Host *h = world_host(w, "alpha");
+        Pgpu *p = world_pgpu(w, h, K1), *other = world_pgpu(w, h, K1);
+        void **all = p->enabled.items;
+        size_t n = p->enabled.n;
+
+        assert_ptr_equal(other->enabled.items, all);
+        assert_int_equal(pool_set_pgpu_enabled(w->pool, p, (VgpuType *const *) all, n - 1), 0);
+        assert_ptr_not_equal(p->enabled.items, all);
+        assert_int_equal(p->enabled.n, n - 1);
+        assert_int_equal(other->enabled.n, n);
+        assert_pool_is_sound(w);
+
+        /* Another order is another list, and an equal list is the one that is there. */
+        assert_int_equal(pool_set_pgpu_enabled(w->pool, p, (VgpuType *[]){all[1], all[0]}, 2), 0);
+        assert_ptr_equal(p->enabled.items[0], all[1]);
+        assert_int_equal(pool_set_pgpu_enabled(w->pool, p, (VgpuType *const *) all, n), 0);
+        assert_ptr_equal(p->enabled.items, all);
+        assert_pool_is_sound(w);
+}
+
 static void what_is_the_same_is_no_change(void **state) {
         _cleanup_world_ World *w = world_new();
         Host *h = world_host(w, "alpha");
@@ -458,6 +480,7 @@ int main(void) {
                 cmocka_unit_test(kinds_of_types_follow_from_identifiers),
                 cmocka_unit_test(each_object_is_announced_once_in_order),
                 cmocka_unit_test(available_memory_is_told_when_it_changes),
+                cmocka_unit_test(pgpus_share_lists_of_types),
                 cmocka_unit_test(what_is_the_same_is_no_change),
                 cmocka_unit_test(both_sides_of_a_placement_hear_of_it),
                 cmocka_unit_test(a_removed_object_waits_until_it_is_forgotten),

@@ -128,7 +128,7 @@ static Uuid make_vm(Story *s) {
 
                 /* Types that no card has, or that cannot stand together, are refused. */
                 if (pool_find(policy_pool(s->w->policy), CLASS_VGPU_TYPE, models[roll(s, ARRAY_SIZE(models))], &type) == 0 &&
-                        ((VgpuType *) type)->supported_on.n > 0)
+                        ((VgpuType *) type)->n_supported_on > 0)
                         (void) world_create_vgpu(s->w, &id, object_name(type), NULL);
         }
         return id;

@@ -174,7 +174,7 @@ static void check_start(Story *s, const Uuid *id) {
         const char *type_id;
         char wanted[48];
 
-        if (t->supported_on.n == 0) {
+        if (t->n_supported_on == 0) {
                 assert_int_not_equal(code, ERROR_NONE);
                 if (card_fits(s, t))
                         assert_null(strstr(s->w->refusal.message, "o host of the pool has the hardware"));
@@ -283,12 +283,12 @@ static void add_vms(Story *s) {
                 Vgpu *v;
                 char name[16];
 
-                if (t->supported_on.n == 0 || s->n_vms == ARRAY_SIZE(s->vms))
+                if (t->n_supported_on == 0 || s->n_vms == ARRAY_SIZE(s->vms))
                         continue;
                 snprintf(name, sizeof(name), "vm-%zu", s->n_vms);
                 id = world_create_vm(s->w, name);
                 assert_int_equal(world_request(s->w, vgpus_create(s->w->policy, world_vm(s->w, &id),
-                                                             ((Pgpu *) t->supported_on.items[0])->group, t, NULL, "", &v,
+                                                             type_next_pgpu(t, /* supported= */ true, &(size_t){0})->group, t, NULL, "", &v,
                                                              fresh(s->w))),
                         ERROR_NONE);
                 s->vms[s->n_vms++] = id;

@@ -381,9 +381,9 @@ ErrorCode world_create_vgpu(World *w, const Uuid *vm, const char *model, const c
         VgpuType *type = world_type(w, model);
         Vgpu *v;
 
-        assert_true(type->supported_on.n > 0);
+        assert_true(type->n_supported_on > 0);
         return outcome(
-                w, vgpus_create(w->policy, world_vm(w, vm), ((Pgpu *) type->supported_on.items[0])->group,
+                w, vgpus_create(w->policy, world_vm(w, vm), type_next_pgpu(type, /* supported= */ true, &(size_t){0})->group,
                            type, device, "", &v, fresh(w)));
 }
 
