@@ -7,7 +7,7 @@
 #define FEW_PLACES 8
 
 static bool same_place(const Pgpu *a, const Pgpu *b) {
-        return a->numa_node == b->numa_node && streq(a->pci_switch, b->pci_switch);
+        return a->numa_node == b->numa_node && streq_ptr(a->pci_switch, b->pci_switch);
 }
 
 size_t places_find(PciPlaces *places, const Pgpu *p) {

@@ -172,7 +172,7 @@ int pool_set_pgpu_place(Pool *pool, Pgpu *p, int32_t numa_node, const char *pci_
         int r;
 
         p->numa_node = numa_node;
-        r = text_set(&p->pci_switch, strempty(pci_switch_or_null));
+        r = text_set(&p->pci_switch, isempty(pci_switch_or_null) ? NULL : pci_switch_or_null);
         properties |= r > 0 ? PGPU_PCI_SWITCH : 0;
         if (properties)
                 object_note(pool, &p->object, properties, /* store= */ false);

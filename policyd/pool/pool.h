@@ -53,11 +53,11 @@ typedef struct FormerCard FormerCard;
 /* First member of every object. */
 typedef struct Object {
         ObjectClass class;
+        bool is_new, removed, must_store;
+        bool in_changes;
         Uuid id;
         uint64_t key;       /* storage key, growing; given by pool_add_*; 0 never */
         uint64_t changed;   /* PROP_* bits of this class since the last pool_take_changes() */
-        bool is_new, removed, must_store;
-        bool in_changes;
         struct Object *next_changed;
         void *userdata;     /* the bus layer's */
 } Object;
@@ -159,14 +159,16 @@ struct Pgpu {
         char *vendor_id, *device_id, *subsystem_vendor_id, *subsystem_device_id; /* four hex digits or "" */
         char *vendor_name, *device_name, *driver;
         char *other_config;
-        bool is_system_display_device;
         char *serial_number; /* "dsn-…"; NULL or "": unknown */
+        bool is_system_display_device;
         bool present;      /* false: stored, but its host has not reported it (yet); or a stranger holds it; or it is lost; such a PGPU offers no capacity */
         bool reported;     /* stands in its host's last report, though perhaps held or lost; not stored */
-        char *held_by;     /* "domain 'x' (id 7)", which is not of the pool; NULL: nobody. Not stored */
         PgpuHealth health;   /* as its host says; not stored */
         int32_t numa_node;   /* -1: unknown; not stored, as the next */
-        char *pci_switch;    /* that it hangs on: address of its upstream port; "": none, or unknown */
+        PlaceStanding standing; /* its own, not its host's; not stored */
+        char *standing_reason;  /* a sentence; NULL while it is good */
+        char *pci_switch;    /* that it hangs on: address of its upstream port; NULL: none, or unknown */
+        char *held_by;     /* "domain 'x' (id 7)", which is not of the pool; NULL: nobody. Not stored */
         char *division;      /* "none", "ours N", "fixed N" virtual functions */
         char *health_reason; /* a sentence; NULL while it is good */
         GpuGroup *group;   /* NULL: in none */
@@ -174,15 +176,13 @@ struct Pgpu {
         char **keeping;    /* identifiers of the types that were enabled in its former slot, until its host has them; NULL: none are due */
         PtrArray vgpus;    /* Vgpu resident or scheduled here, a VGPU that is both once */
         PtrArray holds;    /* Reservation, once per held instance */
-        PlaceStanding standing; /* its own, not its host's; not stored */
-        char *standing_reason;  /* a sentence; NULL while it is good */
         Outsider *outsiders; /* as its host reports them; not stored */
         size_t n_outsiders;
         uint32_t used;     /* sum of sizes of vgpus, holds and outsiders, and of suspect */
         uint32_t n_suspect; /* virtual functions that its host gives to no VM; not stored */
         uint32_t suspect;   /* their share of the PGPU, in units */
-        struct PgpuUse *uses;   /* private to policyd/pool and policyd/decide: what stands there by type */
         uint32_t n_uses;
+        struct PgpuUse *uses;   /* private to policyd/pool and policyd/decide: what stands there by type */
         char *name;        /* "host/0000:84:00.0", kept by the pool */
 };
 

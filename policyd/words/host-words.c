@@ -358,7 +358,7 @@ static void sentence_nearness(StrBuf *b, Pgpu *const *pgpus, size_t n) {
 
         for (size_t i = 0; i < n; i++) {
                 several |= pgpus[i] != pgpus[0];
-                one_switch &= streq(pgpus[i]->pci_switch, pgpus[0]->pci_switch) && *pgpus[i]->pci_switch;
+                one_switch &= pgpus[i]->pci_switch && streq_ptr(pgpus[i]->pci_switch, pgpus[0]->pci_switch);
                 one_node &= pgpus[i]->numa_node == pgpus[0]->numa_node;
                 known &= pgpus[i]->numa_node >= 0;
         }

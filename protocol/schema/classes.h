@@ -107,7 +107,7 @@
                 MAP)                                                                                                  \
         P(x, DIVISION, "Division", "s", CHANGES, TEXT, division, OPT("division"), "division", VALUE)                  \
         P(x, NUMA_NODE, "NUMANode", "i", CHANGES, NUMBER_OF(pgpu_node), object, NONE, "numa-node", VALUE)             \
-        P(x, PCI_SWITCH, "PCISwitch", "s", CHANGES, TEXT, pci_switch, NONE, "pci-switch", VALUE)                      \
+        P(x, PCI_SWITCH, "PCISwitch", "s", CHANGES, TEXT, pci_switch, NONE_OR_NULL, "pci-switch", VALUE)              \
         P(x, SERIAL_NUMBER, "SerialNumber", "s", CHANGES, TEXT, serial_number, OPT("serial_number"), "serial-number", \
                 VALUE)                                                                                                \
         R(x, TEXTS, keeping, SET("keeping"))                                                                          \

@@ -65,7 +65,7 @@ static uint32_t spread_of(const Way *way) {
                         bool same_node = way->pgpus[j]->numa_node == way->pgpus[i]->numa_node;
 
                         node &= !same_node;
-                        place &= !(same_node && streq(way->pgpus[j]->pci_switch, way->pgpus[i]->pci_switch));
+                        place &= !(same_node && streq_ptr(way->pgpus[j]->pci_switch, way->pgpus[i]->pci_switch));
                 }
                 nodes += node;
                 places += place;
