@@ -17,6 +17,7 @@
 #define MSG_HOST_LOST "5cac8c51b58b45868aa40467a273c194" /* the link to a host broke */
 #define MSG_HOST_NOT_REACHED "c1f7b0e64d0f4f0f9f0a6d1be3a95c27" /* a host is not reached, with why */
 #define MSG_HOST_CORRECTED "9be2a246ffb748f98197e88de0773bce" /* the host's word replaced what policyd had stored */
+#define MSG_OUTSIDE_ENDED "8b1f2f6f6e0b4c1f9d0f5a3c47f0d2ab" /* what ran outside of the pool is being ended, as somebody asked */
 #define MSG_VM_ADOPTED "e164ed3d2b6540369bd611d0c43401b1" /* a VM that ran outside of the pool was taken into it */
 #define MSG_POOL_CHANGED "6fc41a9ce3d74bb0b34fae25a86d9f02" /* somebody changed the pool: who, what, old and new */
 #define MSG_CALL_REFUSED "c0a7ee5b0f0d4d1fb0cdb4fae3bd8a9e" /* a call that would have changed the pool was refused */

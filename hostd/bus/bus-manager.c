@@ -164,6 +164,21 @@ static int method_stop_vm(sd_bus_message *m, void *userdata, sd_bus_error *error
         return take_order(userdata, m, host_stop_vm, error);
 }
 
+static int method_end_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_refusal_ Refusal refusal = {};
+        _cleanup_free_ char *note = NULL;
+        BusHost *b = userdata;
+        const char *order;
+        int r;
+
+        r = bus_record(m, "order", &order, error);
+        if (r < 0)
+                return r;
+        r = host_end_vm(b->host, caller_of(m), order, &note, &refusal);
+        r = bus_check(r, &refusal, error);
+        return r < 0 ? r : reply_text(m, /* held= */ NULL, note);
+}
+
 /* Reading commands nothing, so it needs no claim: an administrator who changed a type file may ask for it. */
 static int method_rescan(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BusHost *b = userdata;
@@ -204,6 +219,8 @@ const sd_bus_vtable bus_manager_vtable[] = {
                 method_get_inventory, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(
                 "GetVM", SD_BUS_ARGS("s", uuid), SD_BUS_RESULT("s", order), method_get_vm, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "EndVM", SD_BUS_ARGS("s", order), SD_BUS_RESULT("s", note), method_end_vm, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("StartVM", SD_BUS_ARGS("s", order), SD_BUS_NO_RESULT, method_start_vm,
                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("StopVM", SD_BUS_ARGS("s", order), SD_BUS_NO_RESULT, method_stop_vm,

@@ -19,6 +19,7 @@
 #include "hostd/run/division.h"
 #include "hostd/libxl/libxl-assign.h"
 #include "hostd/libxl/libxl-dump.h"
+#include "hostd/libxl/libxl-end.h"
 #include "hostd/libxl/libxl-hypervisor.h"
 #include "hostd/run/program.h"
 #include "hostd/sim/sim-folder.h"
@@ -162,6 +163,8 @@ int main(int argc, char **argv) {
                 return assign_main(argc, argv);
         if (argc >= 2 && streq(argv[1], CORE_DUMP_VERB))
                 return core_dump_main(argc, argv, libxl_dump_core, sim_dump_core);
+        if (argc >= 2 && streq(argv[1], END_DOMAIN_VERB))
+                return end_domain_main(argc, argv, libxl_end_domain, sim_end_domain);
         if (argc >= 2 && streq(argv[1], NATIVE_DRIVER_VERB))
                 return native_driver_main(argc, argv, assign_leave_pciback);
         if (argc >= 2 && (streq(argv[1], VIRTUAL_FUNCTION_VERB) || streq(argv[1], VIRTUAL_FUNCTION_UNDIVIDE_VERB) ||

@@ -17,6 +17,13 @@ const DomainFunction *strangers_find(const Strangers *s, const PciAddress *gpu) 
         return NULL;
 }
 
+const DomainFunction *strangers_find_domain(const Strangers *s, const Uuid *uuid) {
+        for (size_t i = 0; i < s->n; i++)
+                if (uuid_equal(&s->list[i].uuid, uuid))
+                        return &s->list[i];
+        return NULL;
+}
+
 char *strangers_describe(const Strangers *s, const PciAddress *gpu) {
         const DomainFunction *f = strangers_find(s, gpu);
 
@@ -27,7 +34,7 @@ static bool is_of_gpu(const Strangers *s, const DomainFunction *f) {
         for (size_t i = 0; i < s->hardware->n_pgpus; i++)
                 if (pci_same_slot(&s->hardware->pgpus[i].address, &f->address))
                         return true;
-        return false;
+        return s->listener->is_of_gpu(&f->address, s->userdata);
 }
 
 bool strangers_is_unread(const Strangers *s, const Uuid *vm) {

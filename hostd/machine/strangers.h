@@ -16,6 +16,7 @@
 
 typedef struct StrangersListener {
         bool (*is_ours)(const Uuid *vm, void *userdata);
+        bool (*is_of_gpu)(const PciAddress *function, void *userdata); /* also a virtual one, in whichever slot */
         void (*changed)(void *userdata);
         /* The domain of an unread VM is gone. Negative: that could not be stored, so it counts as there until the next look. */
         int (*gone)(const Uuid *vm, void *userdata);
@@ -45,5 +46,6 @@ bool strangers_is_unread(const Strangers *s, const Uuid *vm);
 
 /* One that has a function in the slot of the GPU, which a function that is passed through takes along; or NULL. */
 const DomainFunction *strangers_find(const Strangers *s, const PciAddress *gpu);
+const DomainFunction *strangers_find_domain(const Strangers *s, const Uuid *uuid); /* the first of its functions, or NULL */
 /* "domain 'by hand' (id 7)"; allocated, "" where there is none. NULL: -ENOMEM. */
 char *strangers_describe(const Strangers *s, const PciAddress *gpu);

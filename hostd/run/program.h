@@ -18,6 +18,9 @@
 
 #define DOMAIN_PROGRAM_EXIT_BUSY 3
 
+/* xenvgpu-domain with it destroys a domain that hostd did not start: SIM_DIR|"" UUID DOMID. One that is gone, or is another's, is fine. */
+#define END_DOMAIN_VERB "--end-domain"
+
 #define DOMAIN_PROGRAM_EMULATOR_TIMEOUT (50 * UINT64_C(1000000))
 #define DOMAIN_PROGRAM_RUNNING_TIMEOUT (3600 * UINT64_C(1000000))
 #define DOMAIN_PROGRAM_GIMTOOL_TIMEOUT (60 * UINT64_C(1000000))

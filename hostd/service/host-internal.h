@@ -35,6 +35,7 @@ struct Hostd {
         Command command;
         Notifier notifier;
         struct SecondLook *looks; /* under way */
+        struct DomainEnd *ends;   /* the same */
 
         uint64_t inventory_due; /* CLOCK_MONOTONIC µs; none is sent before */
         LoopTimer *inventory_timer;

@@ -11,6 +11,7 @@
 #include "common/daemon/database.h"
 #include "common/base/text.h"
 #include "hostd/service/claim.h"
+#include "hostd/service/domain-end.h"
 #include "hostd/service/host-internal.h"
 #include "hostd/service/second-look.h"
 #include "hostd/vm/vm-program.h"
@@ -105,8 +106,15 @@ static int on_unread_gone(const Uuid *vm, void *userdata) {
         return 0;
 }
 
+static bool is_of_gpu(const PciAddress *function, void *userdata) {
+        const Hostd *h = userdata;
+
+        return gpus_find_by_function(&h->gpus, function) != NULL;
+}
+
 static const StrangersListener strangers_listener = {
         .is_ours = is_ours,
+        .is_of_gpu = is_of_gpu,
         .changed = on_changed,
         .gone = on_unread_gone,
 };
@@ -232,6 +240,7 @@ Hostd *host_close(Hostd *h) {
                 return NULL;
 
         second_looks_forget(h);
+        domain_ends_forget(h);
         notifier_close(&h->notifier);
         if (h->vm_context.lease)
                 lease_pay(h->vm_context.lease);

@@ -116,9 +116,14 @@ static int fill_domains(const Hostd *h, Inventory *ret) {
 typedef struct Borrowed {
         char *(*types)[2];
         PgpuIds *pgpus;
+        char **reasons; /* n_reasons, or NULL each */
+        size_t n_reasons;
 } Borrowed;
 
 static void borrowed_done(Borrowed *b) {
+        for (size_t i = 0; b->reasons && i < b->n_reasons; i++)
+                free(b->reasons[i]);
+        free(b->reasons);
         free(b->types);
         free(b->pgpus);
 }
@@ -128,6 +133,34 @@ static void fill_node(Hostd *h, const Pgpu *p, PgpuIds *ids) {
 
         if (!p->node_known && machine_facts_node(h->facts.source, &p->address, &node))
                 text_format(ids->node, sizeof(ids->node), "%" PRIu32, node);
+}
+
+/*
+ * A stranger's virtual function is given to no VM, as a suspect one; one in the slot of its PGPU keeps others off all of that, as held_by
+ * says.
+ */
+static int count_strangers(Hostd *h, const Pgpu *p, char **reason, InventoryPgpu *record) {
+        const DomainFunction *first = NULL;
+        uint32_t n = 0;
+
+        for (size_t i = 0; i < h->strangers.n; i++) {
+                const DomainFunction *f = &h->strangers.list[i];
+
+                if (pci_same_slot(&f->address, &p->address) || gpus_find_by_function(&h->gpus, &f->address) != p)
+                        continue;
+                first = first ?: f;
+                n++;
+        }
+        if (n == 0 || p->is_lost || p->n_functions == 0)
+                return 0;
+        record->suspect_functions = MIN_OF(record->suspect_functions + n, p->n_functions);
+        if (p->n_suspect > 0)
+                return 0;
+        *reason = text_printf("Virtual function %s is domain '%s's (id %u), which is not of this pool.", PCI_TEXT(&first->address),
+                first->name, first->domid);
+        record->health = (char *) "suspect";
+        record->health_reason = *reason;
+        return *reason ? 0 : -ENOMEM;
 }
 
 static int fill_hardware(Hostd *h, Borrowed *b, Inventory *ret) {
@@ -141,7 +174,9 @@ static int fill_hardware(Hostd *h, Borrowed *b, Inventory *ret) {
         ret->pgpus = calloc(hardware->n_pgpus + 1, sizeof(*ret->pgpus));
         b->types = calloc(hardware->n_types + 1, sizeof(*b->types));
         b->pgpus = calloc(hardware->n_pgpus + 1, sizeof(*b->pgpus));
-        if (!ret->types || !ret->pgpus || !b->types || !b->pgpus)
+        b->reasons = calloc(hardware->n_pgpus + 1, sizeof(*b->reasons));
+        b->n_reasons = hardware->n_pgpus;
+        if (!ret->types || !ret->pgpus || !b->types || !b->pgpus || !b->reasons)
                 return -ENOMEM;
 
         for (size_t i = 0; i < hardware->n_types; i++) {
@@ -153,6 +188,9 @@ static int fill_hardware(Hostd *h, Borrowed *b, Inventory *ret) {
         for (size_t i = 0; i < hardware->n_pgpus; i++) {
                 ret->pgpus[i] = hardware_pgpu_record(&hardware->pgpus[i], &b->pgpus[i]);
                 fill_node(h, &hardware->pgpus[i], &b->pgpus[i]);
+                r = count_strangers(h, &hardware->pgpus[i], &b->reasons[i], &ret->pgpus[i]);
+                if (r < 0)
+                        return r;
                 ret->pgpus[ret->n_pgpus++].held_by = strangers_describe(&h->strangers, &hardware->pgpus[i].address);
                 if (!ret->pgpus[i].held_by)
                         return -ENOMEM;

@@ -2,18 +2,19 @@
  * A second look at virtual functions that are suspect
  */
 
+#include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "hostd/run/division.h"
 #include "hostd/service/host-internal.h"
 #include "hostd/service/second-look.h"
+#include "hostd/service/tool.h"
 #include "hostd/vm/vms.h"
 
 struct SecondLook {
         Hostd *host;
         PciAddress pgpu;
         bool again, undivide_again;
-        UnitCall *start;
-        ProcessWatch *watch;
+        Tool *tool;
         SecondLook *next;
 };
 
@@ -41,30 +42,30 @@ static void forget(SecondLook *l) {
                         *at = l->next;
                         break;
                 }
-        (void) h->vm_context.programs.ops->unwatch(l->watch);
-        if (l->start)
-                (void) h->vm_context.units.ops->forget(l->start);
+        (void) tool_forget(l->tool);
         free(l);
 }
 
 /* 1. A program is started, as those of VMs are: hostd itself may not write to sysfs, and may be restarted. */
 
-static void on_started(int result, const ProcessId *process, void *userdata);
+static void on_ended(void *userdata);
 
 static int start(Hostd *h, SecondLook *l, bool undivide) {
         const HostSettings *s = h->settings;
         const char *const argv[] = {s->domain_program, DIVISION_LOOK_VERB, h->parts->runtime_dir, s->sysfs_path, PCI_TEXT(&l->pgpu),
                 undivide && !streq_ptr(s->sriov_division, "fixed") ? "1" : "0", NULL};
-        Units *units = &h->vm_context.units;
+        char description[64];
+        const UnitTool tool = {"xenvgpu-functions", PCI_TEXT(&l->pgpu),
+                text_format(description, sizeof(description), "Look at virtual functions of PGPU %s", PCI_TEXT(&l->pgpu))};
 
-        return units->ops->start_look(units, PCI_TEXT(&l->pgpu), argv, on_started, l, &l->start);
+        return tool_run(h, &tool, argv, on_ended, l, &l->tool);
 }
 
 int second_look(Hostd *h, const PciAddress *pgpu, bool undivide) {
         SecondLook *l = find_look(h, pgpu);
         int r;
 
-        if (!h->vm_context.units.ops->start_look || !isempty(h->settings->pci_dump)) {
+        if (!h->vm_context.units.ops->start_tool || !isempty(h->settings->pci_dump)) {
                 notifier_touch(&h->notifier);
                 return 0;
         }
@@ -86,28 +87,17 @@ int second_look(Hostd *h, const PciAddress *pgpu, bool undivide) {
 
 /* 2. Its end. */
 
-static void on_ended(int status, void *userdata) {
+static void on_ended(void *userdata) {
         SecondLook *l = userdata;
         bool again = l->again, undivide = l->undivide_again;
         const PciAddress pgpu = l->pgpu;
         Hostd *h = l->host;
 
+        l->tool = NULL;
         forget(l);
         notifier_touch(&h->notifier);
         if (again && second_look(h, &pgpu, undivide) < 0)
                 log_error("There is no memory for another look at PGPU %s.", PCI_TEXT(&pgpu));
-}
-
-static void on_started(int result, const ProcessId *process, void *userdata) {
-        SecondLook *l = userdata;
-        Programs *p = &l->host->vm_context.programs;
-
-        l->start = NULL;
-        if (result < 0)
-                log_error("The suspect functions of PGPU %s cannot be looked at: %s cannot be executed: %s.",
-                        PCI_TEXT(&l->pgpu), l->host->settings->domain_program, strerror(-result));
-        if (result < 0 || p->ops->watch(p, process, on_ended, l, &l->watch) < 0)
-                on_ended(-1, l);
 }
 
 void second_look_at_all(Hostd *h) {

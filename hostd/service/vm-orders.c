@@ -12,6 +12,7 @@
 #include "common/daemon/log.h"
 #include "hostd/edge/config-check.h"
 #include "hostd/service/claim.h"
+#include "hostd/service/domain-end.h"
 #include "hostd/service/host-internal.h"
 #include "hostd/service/second-look.h"
 #include "hostd/service/vm-orders.h"
@@ -510,18 +511,38 @@ static int stop_vm(Hostd *h, const StopOrder *order, Refusal *refusal) {
                 find_end(h, &order->uuid, NULL, &end) ? " any more: it has ended, as the inventory tells" : "");
 }
 
-int host_stop_vm(Hostd *h, const char *caller, const char *text, Refusal *ret) {
+static int read_stop(Hostd *h, const char *caller, const char *text, StopOrder *order, Refusal *ret) {
         _cleanup_json_ struct json_object *o = NULL;
         JsonReader reader = { .refuses = true };
-        StopOrder order;
         int r;
 
         r = read_order(h, caller, text, &o, ret);
         if (r == 0)
-                r = stop_order_parse(&reader, o, &order);
+                r = stop_order_parse(&reader, o, order);
         if (r == -EINVAL)
                 r = refuse_record(ret, &reader);
-        if (r == 0)
-                r = check_epoch(h, order.epoch, ret) ?: stop_vm(h, &order, ret);
-        return MIN_OF(r, 0);
+        return r ?: check_epoch(h, order->epoch, ret);
+}
+
+int host_stop_vm(Hostd *h, const char *caller, const char *text, Refusal *ret) {
+        StopOrder order;
+        int r;
+
+        r = read_stop(h, caller, text, &order, ret);
+        return MIN_OF(r ?: stop_vm(h, &order, ret), 0);
+}
+
+int host_end_vm(Hostd *h, const char *caller, const char *text, char **ret_note, Refusal *ret) {
+        StopOrder order;
+        int r;
+
+        r = read_stop(h, caller, text, &order, ret);
+        if (r != 0)
+                return MIN_OF(r, 0);
+        order.force = true;
+        if (!hashmap_get(h->vms, &order.uuid) && !strangers_is_unread(&h->strangers, &order.uuid))
+                return domain_end(h, &order.uuid, ret_note, ret);
+        r = stop_vm(h, &order, ret);
+        *ret_note = r == 0 ? strdup("") : NULL;
+        return r == 0 && !*ret_note ? -ENOMEM : MIN_OF(r, 0);
 }

@@ -13,4 +13,7 @@
 #define HOST_VMS_MAX 512
 
 int host_start_vm(Hostd *h, const char *caller, const char *order, Refusal *ret);
+/* A stop order of a VM that the caller's pool does not have, or of a domain that has a GPU here and that hostd did not start: ends it at
+ * once. *ret_note: what else ends with it, or "". */
+int host_end_vm(Hostd *h, const char *caller, const char *order, char **ret_note, Refusal *ret);
 int host_stop_vm(Hostd *h, const char *caller, const char *order, Refusal *ret);

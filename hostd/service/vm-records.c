@@ -32,13 +32,6 @@ static int refuse_domain(const DomainFunction *f, Refusal *refusal) {
                 f->name, f->domid, f->name);
 }
 
-static const DomainFunction *find_domain(const Strangers *s, const Uuid *uuid) {
-        for (size_t i = 0; i < s->n; i++)
-                if (uuid_equal(&s->list[i].uuid, uuid))
-                        return &s->list[i];
-        return NULL;
-}
-
 int host_get_vm(Hostd *h, const Uuid *id, char **ret, Refusal *refusal) {
         const HostVm *vm = hashmap_get(h->vms, id);
         const DomainFunction *f;
@@ -52,7 +45,7 @@ int host_get_vm(Hostd *h, const Uuid *id, char **ret, Refusal *refusal) {
                         "VM %s has a domain here and its stored order or run folder cannot be read: end the domain by hand on this "
                         "host (xl destroy).",
                         UUID_TEXT(id));
-        f = find_domain(&h->strangers, id);
+        f = strangers_find_domain(&h->strangers, id);
         return f ? MIN_OF(refuse_domain(f, refusal), 0)
                  : refusal_set(refusal, ERROR_NO_SUCH_OBJECT, "No VM or domain %s runs on this host.", UUID_TEXT(id));
 }

@@ -248,3 +248,13 @@ int sim_dump_core(const CoreDump *d, char **ret_path, int *ret_excess, char **re
         return core_dump_keep(
                 d->folder, d->most, &d->vm, CONFIG_SIZE_MAX, write_config, (void *) d, ret_path, ret_excess);
 }
+
+int sim_end_domain(const EndDomain *d, char **ret_why) {
+        uint32_t domid;
+        int r;
+
+        r = sim_domain_find(d->sim_dir, &d->uuid, &domid);
+        if (r == -ENOENT || (r >= 0 && domid != d->domid))
+                return 0;
+        return r < 0 ? r : sim_domain_remove(d->sim_dir, domid);
+}

@@ -17,6 +17,7 @@
 
 #include "common/io/pidfd.h"
 #include "hostd/helper/core-dump.h"
+#include "hostd/helper/end-domain.h"
 #include "hostd/hypervisor/hypervisor.h"
 
 /* 0, or -ENOSPC with a sentence. */
@@ -37,4 +38,5 @@ int sim_domain_write_device_model(const char *dir, uint32_t domid, const Process
 
 char *sim_domain_folder(const char *dir, uint32_t domid); /* caller frees */
 
+int sim_end_domain(const EndDomain *d, char **ret_why);
 int sim_dump_core(const CoreDump *d, char **ret_path, int *ret_excess, char **ret_why);

@@ -109,14 +109,14 @@ static int process_start(Units *units, const char *vm, const char *name_label, c
         return 0;
 }
 
-static int process_start_look(Units *units, const char *pgpu, const char *const *argv, UnitStarted done, void *userdata,
+static int process_start_tool(Units *units, const UnitTool *tool, const char *const *argv, UnitStarted done, void *userdata,
         UnitCall **ret) {
-        return process_start(units, pgpu, /* name_label= */ NULL, argv, done, userdata, ret);
+        return process_start(units, tool->instance, /* name_label= */ NULL, argv, done, userdata, ret);
 }
 
 const UnitsOps units_process = {
         .name = "process",
         .start = process_start,
-        .start_look = process_start_look,
+        .start_tool = process_start_tool,
         .forget = unit_call_free,
 };

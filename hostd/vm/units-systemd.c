@@ -17,7 +17,6 @@
 #define NAME_MAX_SHOWN 96
 
 #define VM_UNIT "xenvgpu-domain"
-#define LOOK_UNIT "xenvgpu-functions" /* not the former: who counts VMs counts those units */
 
 struct UnitCall {
         Units *units;
@@ -105,13 +104,10 @@ static int systemd_start(Units *units, const char *vm, const char *name_label, c
         return ask_to_start(unit_call_new(units, VM_UNIT, vm, userdata), description, field, argv, done, ret);
 }
 
-static int systemd_start_look(Units *units, const char *pgpu, const char *const *argv, UnitStarted done, void *userdata,
+static int systemd_start_tool(Units *units, const UnitTool *tool, const char *const *argv, UnitStarted done, void *userdata,
         UnitCall **ret) {
-        char description[64];
-
-        text_format(description, sizeof(description), "Look at virtual functions of PGPU %s", pgpu);
-        return ask_to_start(
-                unit_call_new(units, LOOK_UNIT, pgpu, userdata), description, /* field= */ NULL, argv, done, ret);
+        return ask_to_start(unit_call_new(units, tool->template, tool->instance, userdata), tool->description,
+                /* field= */ NULL, argv, done, ret);
 }
 
 /* 2. Started. */
@@ -197,7 +193,7 @@ static int systemd_stop(Units *units, const char *vm, UnitStopped done, void *us
 const UnitsOps units_systemd = {
         .name = "systemd",
         .start = systemd_start,
-        .start_look = systemd_start_look,
+        .start_tool = systemd_start_tool,
         .forget = unit_call_free,
         .stop = systemd_stop,
 };

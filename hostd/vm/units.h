@@ -21,15 +21,21 @@ typedef struct UnitCall UnitCall;
 typedef void (*UnitStarted)(int result, const ProcessId *process, void *userdata);
 typedef void (*UnitStopped)(void *userdata);
 
+/* Each kind has a template of its own, with its sandbox; none is that of VMs, which others count. */
+typedef struct UnitTool {
+        const char *template;    /* "xenvgpu-functions" */
+        const char *instance;    /* "0000:84:00.0" */
+        const char *description; /* what it does, for people */
+} UnitTool;
+
 typedef struct UnitsOps {
         const char *name; /* of the setting `units` */
         /* vm: the text of its uuid; name_label: what people call it, for the unit's description. argv ends with NULL and is not kept. -ENOMEM, -EMFILE, … when it cannot
          * even be tried. */
         int (*start)(Units *units, const char *vm, const char *name_label, const char *const *argv,
                 UnitStarted done, void *userdata, UnitCall **ret);
-        /* A program that is of no VM: it looks at virtual functions (hostd/service/second-look.h). pgpu: the address. May be NULL
-         * where nobody looks. */
-        int (*start_look)(Units *units, const char *pgpu, const char *const *argv, UnitStarted done, void *userdata,
+        /* A program that is of no VM (hostd/service/tool.h). May be NULL where there are none. */
+        int (*start_tool)(Units *units, const UnitTool *tool, const char *const *argv, UnitStarted done, void *userdata,
                 UnitCall **ret);
         /* Forgets what is under way: done() is not called any more; the program itself goes on. */
         UnitCall *(*forget)(UnitCall *call);

@@ -39,6 +39,7 @@ static const struct {
         {"Manager.CreateVM", ACCESS_CONFIGURE},
         {"Manager.ImportVM", ACCESS_CONFIGURE},
         {"Manager.AdoptVM", ACCESS_CONFIGURE},
+        {"Manager.EndOutsideVM", ACCESS_ADMINISTER},
         {"Manager.CreateVGPU", ACCESS_ALLOCATE},
         {"Manager.Reserve", ACCESS_ALLOCATE},
         {"Manager.CreateQuota", ACCESS_ADMINISTER},

@@ -1,5 +1,5 @@
 /*
- * Manager.AdoptVM: it asks the host, so it is answered when that has answered and the VM is stored
+ * Manager.AdoptVM and EndOutsideVM: they ask the host, so they are answered when that has answered (and the VM is stored)
  */
 
 #include "policyd/bus/bus-private.h"
@@ -40,8 +40,31 @@ static int adopt(Call *c, Host *host, const char *domain) {
         return 1;
 }
 
-int method_adopt_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        _cleanup_call_ Call c = {.bus = userdata, .m = m, .error = error};
+/* Answered with what ends, or why it does not. */
+static void ended(ErrorCode code, const char *message, void *userdata) {
+        Request *request = userdata;
+
+        if (code == ERROR_NONE)
+                (void) request_set_text(request, message); /* without memory the answer is empty */
+        request_committed(code, message, request);
+}
+
+static int end(Call *c, Host *host, const char *domain) {
+        Request *request;
+        int r;
+
+        r = request_take(&c->bus->requests, c->m, &request, c->error);
+        if (r < 0)
+                return r;
+        r = vms_end_outside(c->bus->policy, host, domain, ended, request, &c->refusal);
+        r = bus_decided(c->bus, r, &c->refusal, c->error);
+        if (r < 0)
+                request_give_back(request);
+        return r < 0 ? r : 1;
+}
+
+static int method_of_outsider(sd_bus_message *m, Bus *bus, int (*does)(Call *c, Host *host, const char *domain), sd_bus_error *error) {
+        _cleanup_call_ Call c = {.bus = bus, .m = m, .error = error};
         const char *host_path, *domain;
         Object *host;
         int r;
@@ -54,5 +77,13 @@ int method_adopt_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         if (r != 0)
                 return r;
         r = object_argument(c.bus, host_path, CLASS_HOST, &host, error);
-        return r < 0 ? r : adopt(&c, (Host *) host, domain);
+        return r < 0 ? r : does(&c, (Host *) host, domain);
+}
+
+int method_adopt_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return method_of_outsider(m, userdata, adopt, error);
+}
+
+int method_end_outside_vm(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        return method_of_outsider(m, userdata, end, error);
 }

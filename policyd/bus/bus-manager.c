@@ -513,6 +513,7 @@ static const sd_bus_vtable manager_vtable[] = {
                 ("o", gpu_group), method_create_gpu_group),
         METHOD("CreateVM", ("s", record, "a{sv}", options), ("o", vm), method_create_vm),
         METHOD("ImportVM", ("s", record, "a{sv}", options), ("o", vm), method_import_vm),
+        METHOD("EndOutsideVM", ("o", host, "s", domain, "a{sv}", options), ("s", what), method_end_outside_vm),
         METHOD("AdoptVM", ("o", host, "s", domain, "a{sv}", options), ("o", vm), method_adopt_vm),
         METHOD("CreateVGPU", ("o", vm, "o", gpu_group, "o", vgpu_type, "a{sv}", options),
                 ("o", vgpu), method_create_vgpu),

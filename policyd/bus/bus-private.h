@@ -98,6 +98,7 @@ void long_answer_stop(Bus *bus);
 
 /* adopt.c */
 int method_adopt_vm(sd_bus_message *m, void *userdata, sd_bus_error *error);
+int method_end_outside_vm(sd_bus_message *m, void *userdata, sd_bus_error *error);
 
 /* backup.c */
 int method_backup(sd_bus_message *m, void *userdata, sd_bus_error *error);

@@ -371,6 +371,16 @@ static int print_config(FILE *out, const char *text, bool as_json) {
         return print_json(out, config) < 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
+static int print_sentence(FILE *out, const char *text, bool as_json) {
+        _cleanup_json_ struct json_object *o = as_json ? json_object_new_string(text) : NULL;
+
+        if (as_json)
+                return o && print_json(out, o) >= 0 ? EXIT_DONE : EXIT_REFUSED;
+        print_line(out, text);
+        fputc('\n', out);
+        return EXIT_DONE;
+}
+
 static int vm_set_config(Ctl *ctl) {
         _cleanup_json_ struct json_object *config = NULL;
         _cleanup_free_ char *path = NULL, *text = NULL;
@@ -514,6 +524,10 @@ static const Verb verbs[] = {
         VERB_CALL("vm-adopt", NULL, "AdoptVM", CREATED,
                 "Takes a VM into the pool that host=HOST runs and the pool does not have (host-list params=outside-VMs): uuid=, or its "
                 "name. It runs on. Prints its uuid.",
+                ARG_OBJECT("host", "host"), ARG_TEXT("uuid"), ARG_NO_OPTION),
+        VERB_SHOW("vm-end-outside", NULL, "EndOutsideVM", print_sentence,
+                "Ends by force what host=HOST runs and the pool does not have (host-list params=outside-VMs): uuid=, or its name; a VM, or "
+                "a domain that xl started. Says which one, and what it has.",
                 ARG_OBJECT("host", "host"), ARG_TEXT("uuid"), ARG_NO_OPTION),
         VERB_ON("vm-export", "vm", vm_export, SHOW, "Writes a VM with its VGPUs to a file, or to standard output; --xl writes its config as an xl.cfg.",
                 ARG_MAY("filename"), ARG_MAY("xl")),

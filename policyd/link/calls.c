@@ -204,6 +204,17 @@ int link_get_vm(HostLink *link, const char *uuid, LinkReply reply, void *userdat
         return call_start(call, sd_bus_message_append(call->message, "s", uuid));
 }
 
+int link_end_vm(HostLink *link, const char *order, LinkReply reply, void *userdata) {
+        LinkCall *call;
+        int r;
+
+        r = call_new(link, HOST_PATH, HOST_IFACE_MANAGER, "EndVM", reply, userdata, &call);
+        if (r < 0)
+                return r;
+        call->answers_text = true;
+        return call_start(call, bus_append_long_text(call->message, order));
+}
+
 static int call_new_of_pgpu(HostLink *link, const PciAddress *pgpu, const char *member, LinkReply reply, void *userdata,
         LinkCall **ret) {
         char element[PCI_ADDRESS_TEXT_MAX + 1], path[sizeof(HOST_PATH_PGPU) + sizeof(element)];

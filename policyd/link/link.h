@@ -74,6 +74,8 @@ int link_change_types(HostLink *link, const PciAddress *pgpu, LinkTypesChange ch
         const char *const *identifiers, LinkReply reply, void *userdata);
 /* The message of a call that is DONE is the VM's start order. */
 int link_get_vm(HostLink *link, const char *uuid, LinkReply reply, void *userdata);
+/* A stop order. The message of a call that is DONE is what else ends, or "". */
+int link_end_vm(HostLink *link, const char *order, LinkReply reply, void *userdata);
 int link_clear_health(HostLink *link, const PciAddress *pgpu, LinkReply reply, void *userdata);
 int link_release(HostLink *link, LinkReply reply, void *userdata);
 /* Takes back the call that was made with userdata if it was not sent yet. Then it returns true, and the call

@@ -39,6 +39,7 @@ static const Links over_bus = {
         .stop_vm = link_stop_vm,
         .change_types = link_change_types,
         .get_vm = link_get_vm,
+        .end_vm = link_end_vm,
         .clear_health = link_clear_health,
         .release = link_release,
         .withdraw = link_withdraw,

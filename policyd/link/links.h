@@ -91,6 +91,7 @@ struct Links {
         int (*change_types)(HostLink *link, const PciAddress *pgpu, LinkTypesChange change,
                 const char *const *identifiers, LinkReply reply, void *userdata);
         int (*get_vm)(HostLink *link, const char *uuid, LinkReply reply, void *userdata);
+        int (*end_vm)(HostLink *link, const char *order, LinkReply reply, void *userdata);
         int (*clear_health)(HostLink *link, const PciAddress *pgpu, LinkReply reply, void *userdata);
         int (*release)(HostLink *link, LinkReply reply, void *userdata);
         bool (*withdraw)(HostLink *link, const void *userdata);

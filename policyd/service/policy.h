@@ -110,6 +110,8 @@ int vms_import(Policy *p, const char *record, Vm **ret, Refusal *refusal);
 /* domain: uuid, or the name if only one of the host's VMs outside of the pool has it. done() is called later, once, after the commit or
  * with the refusal; ret: the uuid of the VM, which is in the pool then. */
 int vms_adopt(Policy *p, Host *h, const char *domain, PolicyCommitted done, void *userdata, Uuid *ret, Refusal *refusal);
+/* Ends by force what a host runs and the pool does not have: domain as above. done() has the sentence that says what ends, or the refusal. */
+int vms_end_outside(Policy *p, Host *h, const char *domain, PolicyCommitted done, void *userdata, Refusal *refusal);
 int vgpus_create(Policy *p, Vm *vm, GpuGroup *group, VgpuType *type_or_null, const char *device_or_null,
         const char *extra_args, Vgpu **ret, Refusal *refusal); /* NULL type: passthrough */
 int reservations_create(Policy *p, const char *name, GpuGroup *group, VgpuType *type, uint32_t count,

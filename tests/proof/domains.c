@@ -146,6 +146,7 @@ static void end_by_hand(void *userdata) {
 
         if (p)
                 process_kill(p);
+        d->machine->inside->n_foreign -= d->is_foreign;
         xen_remove(d, "destroyed");
 }
 

@@ -78,7 +78,7 @@ static void claim(const Message *m) {
 
 static void call(const Message *m) {
         static const char *const words[_CALL_KIND_MAX] = {
-                "start", "stop", "types", "add-type", "remove-type", "get", "clear", "release"};
+                "start", "stop", "types", "add-type", "remove-type", "get", "end", "clear", "release"};
         static const EnablementChange changes[_CALL_KIND_MAX] = {
                 [CALL_TYPES] = ENABLEMENT_SET,
                 [CALL_ADD_TYPE] = ENABLEMENT_ADD,
@@ -107,6 +107,9 @@ static void call(const Message *m) {
                 break;
         case CALL_GET:
                 r = uuid_from_string(m->text, &vm) < 0 ? -EINVAL : host_get_vm(h, &vm, &a->text, &refusal);
+                break;
+        case CALL_END:
+                r = host_end_vm(h, name, m->text, &a->text, &refusal);
                 break;
         case CALL_CLEAR:
                 r = host_clear_health(h, name, &m->pgpu, &refusal);

@@ -573,6 +573,10 @@ static int get_vm(HostLink *line, const char *uuid, LinkReply reply, void *userd
         return call(line, CALL_GET, uuid, NULL, NULL, reply, userdata);
 }
 
+static int end_vm(HostLink *line, const char *order, LinkReply reply, void *userdata) {
+        return call(line, CALL_END, order, NULL, NULL, reply, userdata);
+}
+
 static int clear_health(HostLink *line, const PciAddress *pgpu, LinkReply reply, void *userdata) {
         return call(line, CALL_CLEAR, NULL, pgpu, NULL, reply, userdata);
 }
@@ -608,6 +612,7 @@ const Links line_links = {
         .stop_vm = stop_vm,
         .change_types = change_types,
         .get_vm = get_vm,
+        .end_vm = end_vm,
         .clear_health = clear_health,
         .release = release,
         .withdraw = withdraw,

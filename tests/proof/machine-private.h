@@ -88,6 +88,7 @@ struct Process {
 Process *process_new(Machine *m, void (*ended)(Process *p), void *owner);
 Process *process_find(const Machine *m, const ProcessId *id);
 void process_kill(Process *p);
+void process_finish(Process *p, uint64_t in_usec); /* it is done, and ends with status 0 */
 void process_ask(Process *p);
 void process_end(Process *p, int status); /* it has ended, now */
 int process_watch(Machine *m, Loop *loop, const ProcessId *id, ProcessEnded ended, void *userdata, ProcessWatch **ret);
@@ -192,7 +193,7 @@ struct Program {
         char *stage; /* that it wrote last */
 };
 
-Process *unit_execute(Machine *m, const char *const *argv); /* the program of a VM, or one that looks at functions */
+Process *unit_execute(Machine *m, const char *const *argv); /* the program of a VM, or a tool of hostd (hostd/service/tool.h) */
 
 /* How programs are executed without systemd (programs.c), and systemd itself (systemd.c; closed as hostd's is). */
 extern const UnitsOps guest_units;

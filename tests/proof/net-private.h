@@ -40,6 +40,7 @@ typedef enum CallKind {
         CALL_ADD_TYPE,
         CALL_REMOVE_TYPE,
         CALL_GET,
+        CALL_END,
         CALL_CLEAR,
         CALL_RELEASE,
         _CALL_KIND_MAX,

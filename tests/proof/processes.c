@@ -89,6 +89,10 @@ void process_kill(Process *p) {
         die_in(p, p->dies_after, SIGKILL);
 }
 
+void process_finish(Process *p, uint64_t in_usec) {
+        die_in(p, in_usec, 0);
+}
+
 void process_ask(Process *p) {
         if (p->asked)
                 p->asked(p);

@@ -147,8 +147,28 @@ static Process *program_execute(Machine *m, const char *const *argv) {
         return p->process;
 }
 
+/* The program that ends a domain (hostd/helper/end-domain.h): nobody's. */
+
+static void on_tool_end(Process *p) {
+}
+
+static Process *end_execute(Machine *m, const char *const *argv) {
+        Process *p;
+        Uuid vm;
+
+        if (uuid_from_string(argv[3], &vm) < 0)
+                abort();
+        p = process_new(m, on_tool_end, NULL);
+        history_add(m->history, "%s tool ends vm=%s", m->name, argv[3]);
+        xen_end_by_hand(m, &vm, chance_between(m->dice, MS, 100 * MS));
+        process_finish(p, chance_between(m->dice, 100 * MS, 300 * MS));
+        return p;
+}
+
 Process *unit_execute(Machine *m, const char *const *argv) {
-        return streq(argv[1], DIVISION_LOOK_VERB) ? look_execute(m, argv) : program_execute(m, argv);
+        return streq(argv[1], DIVISION_LOOK_VERB) ? look_execute(m, argv) :
+                streq(argv[1], END_DOMAIN_VERB)   ? end_execute(m, argv) :
+                                                    program_execute(m, argv);
 }
 
 /* Without systemd: executed, and nothing more. */
@@ -201,11 +221,11 @@ static int start_unit(Units *units, const char *vm, const char *name_label, cons
         return loop_call_in(m->inside->parts.loop, &call->timer, chance_between(m->dice, MS, 50 * MS), executed, call);
 }
 
-static int start_look(Units *units, const char *pgpu, const char *const *argv, UnitStarted done, void *userdata, UnitCall **ret) {
-        return start_unit(units, pgpu, /* name_label= */ NULL, argv, done, userdata, ret);
+static int start_tool(Units *units, const UnitTool *tool, const char *const *argv, UnitStarted done, void *userdata, UnitCall **ret) {
+        return start_unit(units, tool->instance, NULL, argv, done, userdata, ret);
 }
 
-const UnitsOps guest_units = {.name = "simulated", .start = start_unit, .start_look = start_look, .forget = forget_unit};
+const UnitsOps guest_units = {.name = "simulated", .start = start_unit, .start_tool = start_tool, .forget = forget_unit};
 
 /* All of them */
 

@@ -54,7 +54,9 @@ static int start(Machine *m, Hostd *h, uint64_t dice, const char *prefix, Refusa
         return host_start_vm(h, is_other(h) ? OTHER_NAME : ":2.2", order, refusal);
 }
 
-static int stop(Machine *m, Hostd *h, uint64_t dice, const char *prefix, Refusal *refusal) {
+static int stop(Machine *m, Hostd *h, bool ends, uint64_t dice, const char *prefix, Refusal *refusal) {
+        const char *caller = is_other(h) ? OTHER_NAME : ":2.2";
+        _cleanup_free_ char *note = NULL;
         char vm[UUID_TEXT_MAX], token[UUID_TEXT_MAX];
         _cleanup_free_ char *order = NULL;
 
@@ -64,7 +66,7 @@ static int stop(Machine *m, Hostd *h, uint64_t dice, const char *prefix, Refusal
                     host_get_epoch(h), token, vm, dice % 2 ? "true" : "false") < 0)
                 abort();
         history_add(m->history, "%s of=%s claim=%s", prefix, m->name, claim_of(h));
-        return host_stop_vm(h, is_other(h) ? OTHER_NAME : ":2.2", order, refusal);
+        return ends ? host_end_vm(h, caller, order, &note, refusal) : host_stop_vm(h, caller, order, refusal);
 }
 
 /* What is there then is not of policyd's pool. */
@@ -165,8 +167,8 @@ int stranger_call(Machine *m, StrangerCall what, uint64_t dice, const char *pref
 
         if (h && what == STRANGER_START)
                 return start(m, h, dice, prefix, refusal);
-        if (h && what == STRANGER_STOP)
-                return stop(m, h, dice, prefix, refusal);
+        if (h && (what == STRANGER_STOP || what == STRANGER_END))
+                return stop(m, h, what == STRANGER_END, dice, prefix, refusal);
         if (h && change_of(what) >= 0)
                 return change_types(m, h, change_of(what), dice, prefix, refusal);
         history_add(m->history, "%s of=%s claim=%s", prefix, m->name, h ? claim_of(h) : "none");
@@ -189,6 +191,7 @@ int stranger_call(Machine *m, StrangerCall what, uint64_t dice, const char *pref
                 return clear_health(h, dice, refusal);
         case STRANGER_START:
         case STRANGER_STOP:
+        case STRANGER_END:
         case STRANGER_SET_TYPES:
         case STRANGER_ADD_TYPE:
         case STRANGER_REMOVE_TYPE:

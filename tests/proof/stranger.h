@@ -15,6 +15,7 @@ typedef enum StrangerCall {
         STRANGER_GET,
         STRANGER_START,
         STRANGER_STOP,
+        STRANGER_END,
         STRANGER_RESCAN,
         STRANGER_CLEAR,
         STRANGER_SET_TYPES,

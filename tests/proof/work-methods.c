@@ -52,6 +52,12 @@ PERFORM(adopt_vm, Host,
         if (!c->answers_itself)
                 free(later);
         return r;)
+PERFORM(end_outside_vm, Host,
+        void *later = call_later(c); int r = vms_end_outside(p, o, text, call_answered, later, refusal);
+        c->answers_itself = r >= 0 && refusal->code == ERROR_NONE;
+        if (!c->answers_itself)
+                free(later);
+        return r;)
 PERFORM_MAKING(create_vgpu, Vm, Vgpu,
         vgpus_create(p, o, SECOND_OF(GpuGroup), THIRD_OF(VgpuType), *text ? text : NULL, other, &made, refusal))
 PERFORM(reserve, GpuGroup,
@@ -406,6 +412,7 @@ const Method work_methods[] = {
         MANAGER("CreateVM", 12, "xx", .perform = create_vm, .choose = choose_vm_record, .flags = METHOD_KEYED),
         MANAGER("ImportVM", 2, "xx", .perform = import_vm, .choose = choose_import, .flags = METHOD_KEYED),
         MANAGER("AdoptVM", 4, "hx", .perform = adopt_vm, .choose = choose_outsider),
+        MANAGER("EndOutsideVM", 2, "hx", .perform = end_outside_vm, .choose = choose_outsider),
         MANAGER("CreateVGPU", 14, "vgTxx", .perform = create_vgpu, .choose = choose_device, .flags = METHOD_KEYED),
         MANAGER("Reserve", 3, "gtno", .perform = reserve, .choose = choose_number, .flags = METHOD_KEYED),
         MANAGER("CreateQuota", 1, "Go", .perform = create_quota, .choose = choose_number, .flags = METHOD_KEYED),
@@ -493,6 +500,7 @@ const Method work_methods[] = {
         OF_HOSTD(MANAGER, "GetVM", 1, STRANGER_GET),
         OF_HOSTD(MANAGER, "StartVM", 1, STRANGER_START),
         OF_HOSTD(MANAGER, "StopVM", 1, STRANGER_STOP),
+        OF_HOSTD(MANAGER, "EndVM", 1, STRANGER_END),
         OF_HOSTD(MANAGER, "Rescan", 1, STRANGER_RESCAN),
         OF_HOSTD(PGPU, "ClearHealth", 1, STRANGER_CLEAR),
         OF_HOSTD(PGPU, "SetEnabledTypes", 1, STRANGER_SET_TYPES),

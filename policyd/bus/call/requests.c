@@ -9,7 +9,7 @@ struct Request {
         Requests *requests;
         Caller *caller;
         sd_bus_message *message;
-        char *path; /* NULL: the answer is empty */
+        char *path, *text; /* NULL both: the answer is empty */
         RequestNote *note;
         LIST_ENTRY(Request) all;
 };
@@ -67,6 +67,11 @@ int request_set_path(Request *q, const char *path) {
         return q->path ? 0 : -ENOMEM;
 }
 
+int request_set_text(Request *q, const char *text) {
+        q->text = strdup(text);
+        return q->text ? 0 : -ENOMEM;
+}
+
 void requests_answered(Requests *requests, sd_bus_message *m) {
         Request *q = requests->reserved;
 
@@ -85,6 +90,7 @@ Request *request_cancel(Request *q) {
                 q->note->free(q->note);
         sd_bus_message_unref(q->message);
         free(q->path);
+        free(q->text);
         free(q);
         return NULL;
 }
@@ -105,6 +111,8 @@ void request_committed(ErrorCode code, const char *message, void *userdata) {
                 sd_bus_reply_method_error(q->message, &error);
         } else if (q->path)
                 sd_bus_reply_method_return(q->message, "o", q->path);
+        else if (q->text)
+                sd_bus_reply_method_return(q->message, "s", q->text);
         else
                 sd_bus_reply_method_return(q->message, NULL);
         if (q->note)

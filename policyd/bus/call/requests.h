@@ -38,6 +38,7 @@ void request_give_back(Request *q);
 void request_set_note(Requests *requests, RequestNote *note);
 RequestNote *request_note(const Request *q);        /* or NULL */
 RequestNote *requests_note(const Requests *requests); /* that of the reserved request, or NULL */
+int request_set_text(Request *q, const char *text); /* … or this text */
 int request_set_path(Request *q, const char *path); /* the answer is this path; without it, nothing */
 /* The handler of m has ended well. Where it did not take the request, it has answered. */
 void requests_answered(Requests *requests, sd_bus_message *m);

@@ -51,11 +51,11 @@ static void print_outside(FILE *out, const ViewObject *host, const char *text) {
         print_line(out, name ? name + 1 : "");
         fprintf(out, "\n%28s: running\n%28s: not of this pool, on host ", "power-state ( RO)", "outside ( RO)");
         print_line(out, object_text(host, "NameLabel"));
-        fputs("; vm-adopt takes it in\n\n\n", out);
+        fputs("; vm-adopt takes it in, vm-end-outside ends it\n\n\n", out);
 }
 
 /* People see behind the pool's VMs those that hosts run and the pool does not have; programs that ask for fields or uuids do not, since
- * no verb but vm-adopt takes them. */
+ * no verb but vm-adopt and vm-end-outside takes them. */
 static int print_outsiders(Ctl *ctl, size_t n_filters) {
         _cleanup_client_error_ ClientError error = {};
         _cleanup_free_ ViewObject **hosts = NULL;

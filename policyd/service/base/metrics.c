@@ -108,6 +108,8 @@ void metrics_write(MetricsText *t, const Metrics *m) {
         metric_family(t, "xenvgpu_refusals", "counter", "", "Calls that were refused, by error word.");
         for (ErrorCode c = ERROR_NONE + 1; c < _ERROR_MAX; c++)
                 METRIC(t, "xenvgpu_refusals_total", m->refused[c], "error", error_code_word(c));
+        metric_family(t, "xenvgpu_outside_ended", "counter", "", "VMs and domains that are not of the pool and that it ended, as somebody asked.");
+        METRIC(t, "xenvgpu_outside_ended_total", m->ended_outside);
         metric_family(t, "xenvgpu_decision_seconds", "histogram", "seconds", "Time to decide on a start and book it, or refuse it.");
         write_histogram(t, "xenvgpu_decision_seconds", &m->decisions, work_bounds, NULL, NULL);
         metric_family(t, "xenvgpu_commit_seconds", "histogram", "seconds", "Time of a commit to the database.");

@@ -24,6 +24,7 @@ typedef struct Metrics {
         Histogram stages[_START_STAGE_MAX];
         uint64_t ended[_OPERATION_KIND_MAX][_JOB_STATE_MAX];
         uint64_t refused[_ERROR_MAX];
+        uint64_t ended_outside;
 } Metrics;
 
 void metrics_decided(Metrics *m, uint64_t nsec);

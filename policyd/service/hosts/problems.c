@@ -85,7 +85,7 @@ static void stray_of_host(
         else if (of == h && !vm)
                 strlist_addf(list,
                         "VM '%s' (%s) runs here and is not of this pool; what it holds counts as taken. "
-                        "`xenvgpu vm-adopt host=%s uuid=%s` takes it into the pool, where vm-shutdown ends it.",
+                        "`xenvgpu vm-adopt host=%s uuid=%s` takes it into the pool, `xenvgpu vm-end-outside` with the same ends it.",
                         report->name_label, UUID_TEXT(&report->uuid), UUID_TEXT(&h->object.id), UUID_TEXT(&report->uuid));
 }
 
@@ -102,7 +102,8 @@ static void add_domains(Hosts *hs, const Host *h, StrList *list) {
 
                 strlist_addf(list,
                         "Domain '%s' (id %u, %s) has a GPU here and was not started by xenvgpu; the GPU counts as taken. "
-                        "`xenvgpu vm-adopt host=%s uuid=%s` says who watches over it, and what of it can be taken over.",
+                        "`xenvgpu vm-adopt host=%s uuid=%s` says who watches over it, and what of it can be taken over; `xenvgpu "
+                        "vm-end-outside` with the same ends it.",
                         strempty(d->name), d->domid, UUID_TEXT(&d->uuid), UUID_TEXT(&h->object.id), UUID_TEXT(&d->uuid));
         }
 }

@@ -37,6 +37,9 @@ int vgpu_check_extra_args(const VgpuType *type, const char *extra_args, Refusal 
 /* vm-platform.c: text is platform's; refused like a use case. */
 int vm_set_platform(Policy *p, Vm *vm, struct json_object *platform, const char *text, Refusal *refusal);
 
+/* vm-adopt.c. What the host runs and the pool does not have, by its uuid or a name that one alone has there. */
+int outside_find(Policy *p, const Host *h, const char *text, Uuid *ret, Refusal *refusal);
+
 /* vm-groups.c. Checks first, as vm_groups_create(); no object may have the given id yet. */
 int vm_group_check_placement(const char *placement_or_null, Refusal *refusal);
 int vm_group_add(Policy *p, const Uuid *id_or_null, const char *name_label, const char *name_description,

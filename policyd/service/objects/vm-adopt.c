@@ -30,7 +30,7 @@ static void look_at(Search *s, const Uuid *id, const char *name) {
         s->n++;
 }
 
-static int find_domain(Policy *p, const Host *h, const char *text, Uuid *ret, Refusal *refusal) {
+int outside_find(Policy *p, const Host *h, const char *text, Uuid *ret, Refusal *refusal) {
         const Peer *peer = peer_of(&p->hosts, h);
         Search s = {.text = text};
         const Vm *vm;
@@ -44,11 +44,11 @@ static int find_domain(Policy *p, const Host *h, const char *text, Uuid *ret, Re
         if (s.n > 1 && uuid_is_null(&s.id))
                 return refuse(refusal, ERROR_AMBIGUOUS_NAME, "%zu VMs on host '%s' are called \"%s\"; give the uuid of one, which the host's outside-VMs have.", s.n,
                         h->name_label, TEXT_SHORT(text, 128));
-        if (s.n == 0)
+        vm = pool_get(p->batch.pool, CLASS_VM, s.n > 0 ? &s.found : &s.id);
+        if (s.n == 0 && !vm)
                 return refuse(refusal, ERROR_NO_SUCH_OBJECT,
                         "Host '%s' runs no VM \"%s\" that is not of this pool; its outside-VMs are those that it has.", h->name_label,
                         TEXT_SHORT(text, 128));
-        vm = pool_get(p->batch.pool, CLASS_VM, &s.found);
         if (vm)
                 return refuse(refusal, ERROR_ALREADY_EXISTS,
                         "VM '%s' is in the pool already. If it runs on a second host too, its problems say how to end one of the two.",
@@ -230,7 +230,7 @@ int vms_adopt(Policy *p, Host *h, const char *domain, PolicyCommitted done, void
         int r;
 
         r = host_check_reachable(h, "adopting a VM", refusal);
-        r = r ?: find_domain(p, h, domain, ret, refusal);
+        r = r ?: outside_find(p, h, domain, ret, refusal);
         r = r ?: check_limit(&p->batch, CLASS_VM, 1, refusal);
         if (r != 0)
                 return decided(r);

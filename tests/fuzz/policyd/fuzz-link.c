@@ -192,7 +192,7 @@ static void ask(Fuzz *f, uint8_t what) {
         int r;
 
         f->n_asked++;
-        switch (what % 6) {
+        switch (what % 7) {
         case 0:
                 r = link_start_vm(f->link, "{}", on_reply, f);
                 break;
@@ -204,6 +204,9 @@ static void ask(Fuzz *f, uint8_t what) {
                 break;
         case 3:
                 r = link_get_vm(f->link, "7362f826-5c1d-4bac-8f48-dc6b19454cef", on_reply, f);
+                break;
+        case 5:
+                r = link_end_vm(f->link, "{}", on_reply, f);
                 break;
         case 4:
                 r = link_release(f->link, on_reply, f);

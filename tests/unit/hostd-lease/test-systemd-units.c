@@ -73,7 +73,8 @@ static void a_unit_outlives_who_started_it(void **state) {
 }
 
 /* Who counts the units of VMs must not count it, and the journal has no line of it as of a VM. */
-static void a_look_at_functions_is_no_vm(void **state) {
+static void a_tool_is_no_vm(void **state) {
+        const UnitTool tool = {"xenvgpu-functions", "0000:81:00.0", "Look at virtual functions of PGPU 0000:81:00.0"};
         Outcome o = {};
         UnitCall *call;
         Systemd *systemd;
@@ -81,7 +82,7 @@ static void a_look_at_functions_is_no_vm(void **state) {
         Units units;
 
         open_units(&f, &systemd, &units);
-        assert_int_equal(units.ops->start_look(&units, "0000:81:00.0", argv, on_started, &o, &call), 0);
+        assert_int_equal(units.ops->start_tool(&units, &tool, argv, on_started, &o, &call), 0);
         fake_systemd_run_until(&f, o.done);
         assert_int_equal(o.result, 0);
         assert_string_equal(f.unit, "xenvgpu-functions@0000:81:00.0.service");
@@ -210,7 +211,7 @@ static void a_bus_that_goes_away_is_an_answer(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_unit_outlives_who_started_it),
-                cmocka_unit_test(a_look_at_functions_is_no_vm),
+                cmocka_unit_test(a_tool_is_no_vm),
                 cmocka_unit_test(a_host_that_goes_down_ends_its_guests_first),
                 cmocka_unit_test(a_unit_that_is_there_is_taken_as_it_is),
                 cmocka_unit_test(a_program_that_is_gone_already_is_a_dead_process),

@@ -289,7 +289,7 @@ static void call_the_rest(World *w, const Example *examples, size_t n) {
 
 /* What would change here needs a card that was lost, a VM outside of the pool, or a row that cannot be read: other tests have these. */
 static bool changes_nothing_here(const char *method) {
-        static const char *const methods[] = {"Manager.AdoptVM\n", "PGPU.Adopt\n", "PGPU.ClearHealth\n", "Manager.RemoveRow\n"};
+        static const char *const methods[] = {"Manager.AdoptVM\n", "Manager.EndOutsideVM\n", "PGPU.Adopt\n", "PGPU.ClearHealth\n", "Manager.RemoveRow\n"};
 
         for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
                 if (streq(method, methods[i]))
@@ -329,6 +329,7 @@ static void test_each_change_leaves_one_line(void **state) {
         make(w, "Manager.CreateVM", vm, "called Manager.CreateVM for VM win: NameLabel 'win'", "sa{sv}", VM_RECORD("win"));
         make(w, "Manager.ImportVM", other, "for VM imported", "sa{sv}", record);
         act(w, "Manager.AdoptVM", POLICY_PATH, "NoSuchObject", "osa{sv}", host, "x", 0);
+        act(w, "Manager.EndOutsideVM", POLICY_PATH, "NoSuchObject", "osa{sv}", host, "x", 0);
         make(w, "Manager.CreateGPUGroup", group, "for GPU group mine", "sa{sv}", "mine");
         make(w, "Manager.CreateVMGroup", vm_group, "for VM group web", "sa{sv}", "web");
         act(w, "Manager.CreateQuota", POLICY_PATH, "for quota of ops", "soa{sv}", "ops", "/", 1, "vgpus_max", "t", (uint64_t) 3);

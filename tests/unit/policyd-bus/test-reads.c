@@ -11,7 +11,7 @@
 #include "tests/unit/policyd-bus/policyd-world.h"
 
 /* They are answered after their own commit, or refused at once. */
-static const char *const changes[] = {"AddHost", "CreateGPUGroup", "CreateVM", "ImportVM", "AdoptVM", "CreateVGPU",
+static const char *const changes[] = {"AddHost", "CreateGPUGroup", "CreateVM", "ImportVM", "AdoptVM", "EndOutsideVM", "CreateVGPU",
         "Reserve", "CreateQuota", "CreateVMGroup", "Remove", "Enable", "Disable", "DeclareDead", "Reconnect",
         "SetGPUGroup", "AddEnabledVGPUType", "RemoveEnabledVGPUType", "SetEnabledVGPUTypes", "Destroy",
         "SetAllocationAlgorithm", "SetNameLabel", "SetNameDescription", "Start", "StartOn", "Shutdown",

@@ -215,6 +215,7 @@ static void refuse_creations(Pool *p) {
         MANAGER_REFUSED(
                 p, "AlreadyExists", "CreateVM", "sa{sv}", RECORD("v", ",\"uuid\":\"" UUID "\"", HVM), 0);
         MANAGER_REFUSED(p, "NoSuchObject", "AdoptVM", "osa{sv}", p->host, "v", 0);
+        MANAGER_REFUSED(p, "NoSuchObject", "EndOutsideVM", "osa{sv}", p->host, "v", 0);
         MANAGER_REFUSED(p, "InvalidRecord", "CreateVMGroup", "sa{sv}", "", 0);
         MANAGER_REFUSED(p, "InvalidRecord", "CreateVMGroup", "sa{sv}", "g", 1, "placement", "s", "heap");
         MANAGER_REFUSED(
@@ -436,6 +437,10 @@ static const char *const exceptions[] = {
         "PGPU.Adopt PGPUInUseByVM",
         "PGPU.ClearHealth HostOffline", /* no function of this pool is suspect: scenario-sriov-health */
         "PGPU.Adopt HostOffline", /* no card of this pool vanished: scenario-known-again */
+        "Manager.EndOutsideVM AmbiguousName",
+        "Manager.EndOutsideVM AlreadyExists",
+        "Manager.EndOutsideVM HostOffline",
+        "Manager.EndOutsideVM VMBadPowerState", /* nothing runs outside of this pool: policyd-service-outside, scenario-adopt */
         "Manager.AdoptVM AmbiguousName",
         "Manager.AdoptVM AlreadyExists",
         "Manager.AdoptVM HostOffline",

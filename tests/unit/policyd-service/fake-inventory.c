@@ -225,6 +225,8 @@ void fake_inventory(FakeHost *h, Inventory *ret) {
         say_cards(&b, h);
         strbuf_add(&b, "],\"vms\":[");
         say_vms(&b, h);
+        if (h->has_domain)
+                strbuf_add(&b, "],\"domains\":[{\"uuid\":\"" FAKE_DOMAIN "\",\"domid\":7,\"name\":\"by hand\"}");
         strbuf_add(&b, "],\"ended\":[");
         say_ended(&b, h);
         strbuf_addf(&b, "],\"problems\":[%s%s%s]}", h->problem ? "\"" : "", strempty(h->problem),

@@ -18,6 +18,7 @@ typedef enum TaskKind {
         TASK_STOP,
         TASK_TYPES,
         TASK_GET,
+        TASK_END,
         TASK_RELEASE,
 } TaskKind;
 
@@ -424,6 +425,10 @@ static int get_vm(HostLink *link, const char *uuid, LinkReply reply, void *userd
         return call(TASK_GET, link, uuid, reply, userdata);
 }
 
+static int end_outside(HostLink *link, const char *order, LinkReply reply, void *userdata) {
+        return call(TASK_END, link, order, reply, userdata);
+}
+
 static int clear_health(HostLink *link, const PciAddress *pgpu, LinkReply reply, void *userdata) {
         if (!link->claimed)
                 return -ENOTCONN;
@@ -463,6 +468,7 @@ Links fake_links = {
         .stop_vm = stop_vm,
         .change_types = change_types,
         .get_vm = get_vm,
+        .end_vm = end_outside,
         .clear_health = clear_health,
         .release = link_release,
         .withdraw = withdraw,
@@ -635,6 +641,32 @@ static void do_get(HostLink *link, Task *t) {
         t->reply(link, LINK_DONE, ERROR_NONE, b.text, t->userdata);
 }
 
+/* Of a domain that its hostd did not start it says what else ends. */
+static void do_end(HostLink *link, Task *t) {
+        _cleanup_(stop_order_done) StopOrder order = {};
+        _cleanup_json_ struct json_object *o = NULL;
+        FakeHost *h = link->host;
+        JsonReader reader = {};
+        FakeVm *vm;
+
+        if (json_parse(&reader, t->text, strlen(t->text), &o) < 0 || stop_order_parse(&reader, o, &order) < 0)
+                abort();
+        h->n_stops++;
+        h->last_force = order.force;
+        vm = fake_vm(h, &order.uuid);
+        if (h->refuse != ERROR_NONE)
+                t->reply(link, LINK_REFUSED, h->refuse, "The host says no.", t->userdata);
+        else
+                t->reply(link, LINK_DONE, ERROR_NONE, vm ? "" : "Its xl (process 7) sees that, and ends too.", t->userdata);
+        if (h->refuse != ERROR_NONE)
+                return;
+        h->has_domain &= vm != NULL;
+        if (vm)
+                fake_vm_ends(h, &order.uuid, "stopped", NULL);
+        else
+                fake_inventory_changed(h);
+}
+
 /* It arrived, and nobody hears of it: answered when the connection breaks. */
 static void keep_silent(const Task *t) {
         if (!t->link->host->mute)
@@ -685,6 +717,9 @@ bool fake_step(void) {
                 break;
         case TASK_GET:
                 do_get(t->link, t);
+                break;
+        case TASK_END:
+                do_end(t->link, t);
                 break;
         case TASK_RELEASE:
                 t->link->host->claimed_by[0] = '\0';

@@ -14,6 +14,7 @@
 
 #define FAKE_VMS_MAX 64
 #define FAKE_CARDS_MAX 8
+#define FAKE_DOMAIN "11111111-2222-4333-8444-555555555555"
 
 typedef struct FakeVm {
         Uuid uuid, token;
@@ -57,6 +58,7 @@ typedef struct FakeHost {
         size_t n_cards;
         FakeVm vms[FAKE_VMS_MAX];
         size_t n_vms;
+        bool has_domain; /* FAKE_DOMAIN, "by hand" (id 7), which it did not start */
         bool no_iommu, refuses_pcidevs;
         const char *const *allowed_config_keys; /* NULL-terminated; NULL: it does not tell, and allows all */
         const char *functions[4]; /* PCI functions that it may give, NULL-terminated; empty: it does not tell */

@@ -454,6 +454,69 @@ static void an_outsider_is_adopted(void **state) {
         expect_sound(w);
 }
 
+static char ending[512];
+
+static void on_ended(ErrorCode code, const char *message, void *userdata) {
+        adoption = code;
+        snprintf(ending, sizeof(ending), "%s", strempty(message));
+}
+
+static ErrorCode end_outside(World *w, const char *domain) {
+        Refusal *refusal = fresh(w);
+
+        adoption = _ERROR_INVALID;
+        assert_int_equal(vms_end_outside(w->policy, world_host(w, "alpha"), domain, on_ended, NULL, refusal), 0);
+        if (refusal->code != ERROR_NONE)
+                return refusal->code;
+        world_run(w);
+        return adoption;
+}
+
+/* Which one it was is said; the pool's own are refused. */
+static void an_outsider_is_ended(void **state) {
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        Uuid ours = world_create_vm_with(w, "ours", "GRID K100", 1);
+
+        fake_vm_put_with(h, &outsider, "0000:07:00.0", "k100");
+        h->has_domain = true;
+        h->cards[1].held_by = "domain 'by hand' (id 7)";
+        claim_again(h);
+        world_run(w);
+        assert_int_equal(world_start_vm(w, &ours, NULL), ERROR_NONE);
+        world_run(w);
+        assert_int_equal(end_outside(w, UUID_TEXT(&ours)), ERROR_ALREADY_EXISTS);
+        assert_int_equal(end_outside(w, "nobody"), ERROR_NO_SUCH_OBJECT);
+        h->refuse = ERROR_VM_BAD_POWER_STATE;
+        assert_int_equal(end_outside(w, "outsider"), ERROR_VM_BAD_POWER_STATE);
+        h->refuse = ERROR_NONE;
+        assert_int_equal(pgpu_at(w, "alpha", "0000:07:00.0")->n_outsiders, 1);
+
+        assert_int_equal(end_outside(w, "outsider"), ERROR_NONE);
+        assert_non_null(strstr(ending, "VM 'outsider' (domain "));
+        assert_non_null(strstr(ending, "on host 'alpha' is being ended by force. It has GRID K100 on 0000:07:00.0."));
+        assert_true(h->last_force);
+        assert_int_equal(pgpu_at(w, "alpha", "0000:07:00.0")->n_outsiders, 0);
+
+        assert_int_equal(end_outside(w, "by hand"), ERROR_NONE);
+        assert_string_equal(ending, "Domain 'by hand' (id 7, " FAKE_DOMAIN ") on host 'alpha' is being destroyed; xenvgpu did not start it. "
+                                    "It has 0000:08:00.0. Its xl (process 7) sees that, and ends too.");
+        assert_null(world_host(w, "alpha")->outside_vms);
+        assert_int_equal(end_outside(w, "by hand"), ERROR_NO_SUCH_OBJECT);
+        assert_string_equal(world_vm_state(w, &ours), "running");
+
+        /* It goes as the host is asked. */
+        h->has_domain = true;
+        fake_inventory_changed(h);
+        world_run(w);
+        assert_int_equal(vms_end_outside(w->policy, world_host(w, "alpha"), FAKE_DOMAIN, on_ended, NULL, fresh(w)), 0);
+        h->down = true;
+        fake_lose(h, "Gone.");
+        world_run(w);
+        assert_int_equal(adoption, ERROR_HOST_OFFLINE);
+        assert_int_equal(end_outside(w, "by hand"), ERROR_HOST_OFFLINE);
+}
+
 /* A GPU that its config names is that VGPU, and not one beside it. */
 static void a_gpu_of_its_config_is_adopted_once(void **state) {
         FakeHost *h;
@@ -544,6 +607,7 @@ int main(void) {
                 cmocka_unit_test(the_second_one_is_not_forgotten_while_its_host_is_away),
                 cmocka_unit_test(the_host_that_is_booked_is_waited_for),
                 cmocka_unit_test(an_outsider_is_adopted),
+                cmocka_unit_test(an_outsider_is_ended),
                 cmocka_unit_test(a_gpu_of_its_config_is_adopted_once),
                 cmocka_unit_test(a_type_is_adopted_by_its_hosts_name),
                 cmocka_unit_test(an_adoption_is_all_or_nothing),
