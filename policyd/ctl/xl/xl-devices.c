@@ -17,6 +17,7 @@ const XlPair xl_nic_words[] = {
         {"model", "model", 's'},       {"ip", "ip", 's'},             {"script", "script", 's'},
         {"vifname", "ifname", 's'},    {"gatewaydev", "gatewaydev", 's'}, {"backend", "backend_domname", 's'},
         {"devid", "devid", 'n'},       {"mtu", "mtu", 'n'},           {"rate", NULL, 't'},
+        {"netdev", "gatewaydev", 's'}, /* its old name */
         {},
 };
 
@@ -122,11 +123,26 @@ static bool read_rate(XlRead *r, struct json_object *o, const char *text) {
         return good;
 }
 
+/* xl takes 0:16:3e:0:0:1 too, which libxl's JSON does not. */
+static bool read_mac(XlRead *r, struct json_object *o, const char *text) {
+        unsigned p[6];
+        char mac[18];
+        int n = 0;
+
+        if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &p[0], &p[1], &p[2], &p[3], &p[4], &p[5], &n) != 6 || text[n])
+                return false;
+        (void) snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", p[0], p[1], p[2], p[3], p[4], p[5]);
+        add_text(r, o, "mac", mac);
+        return true;
+}
+
 static bool read_nic_word(XlRead *r, struct json_object *o, const XlPair *p, const char *value) {
         uint32_t number;
 
         if (streq(p->word, "rate"))
                 return read_rate(r, o, value);
+        if (streq(p->word, "mac"))
+                return read_mac(r, o, value);
         if (streq(p->word, "type")) {
                 if (!streq(value, "ioemu") && !streq(value, "vif"))
                         return false;

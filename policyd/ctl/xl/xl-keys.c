@@ -28,16 +28,17 @@ const XlKey xl_keys[] = {
         {"cpu_weight", XL_NUMBER, "b_info/sched_params/weight", NULL},
         {"cap", XL_NUMBER, "b_info/sched_params/cap", NULL},
         {"nomigrate", XL_FLAG, "b_info/disable_migrate", NULL},
-        {"tsc_mode", XL_WORD, "b_info/tsc_mode", "default always_emulate native native_paravirt"},
+        {"tsc_mode", XL_WORD_OR_NUMBER, "b_info/tsc_mode", "default always_emulate native native_paravirt"},
         {"localtime", XL_FLAG, "b_info/localtime", NULL},
         {"rtc_timeoffset", XL_NUMBER, "b_info/rtc_timeoffset", NULL},
-        {"event_channels", XL_NUMBER, "b_info/event_channels", NULL},
+        {"max_event_channels", XL_NUMBER, "b_info/event_channels", NULL},
+        {"event_channels", XL_NUMBER, "b_info/event_channels", NULL}, /* as xl.cfg(5) has it; xl does not know it */
         {"max_grant_frames", XL_NUMBER, "b_info/max_grant_frames", NULL},
         {"max_maptrack_frames", XL_NUMBER, "b_info/max_maptrack_frames", NULL},
         {"nestedhvm", XL_FLAG, "b_info/nested_hvm", NULL},
         {"acpi", XL_FLAG, "b_info/acpi", NULL},
         {"apic", XL_FLAG, "b_info/apic", NULL},
-        {"altp2m", XL_WORD, "b_info/altp2m", "disabled mixed external limited"},
+        {"altp2m", XL_WORD_OR_NUMBER, "b_info/altp2m", "disabled mixed external limited"},
         {"vpmu", XL_FLAG, "b_info/vpmu", NULL},
         {"device_model_version", XL_WORD, "b_info/device_model_version", "qemu-xen qemu-xen-traditional"},
         {"device_model_args", XL_TEXTS, "b_info/extra", NULL},
@@ -52,7 +53,7 @@ const XlKey xl_keys[] = {
         {"bootloader_args", XL_TEXTS, "b_info/bootloader_args", NULL},
 
         {"bios", XL_WORD, XL_HVM "bios", "rombios seabios ovmf"},
-        {"firmware", XL_WORD, XL_HVM "bios", "bios=seabios uefi=ovmf rombios seabios ovmf"},
+        {"firmware", XL_OWN, XL_HVM "bios", "bios uefi=ovmf rombios seabios ovmf"},
         {"firmware_override", XL_TEXT, XL_HVM "firmware", NULL},
         {"boot", XL_TEXT, XL_HVM "boot", NULL},
         {"pae", XL_FLAG, XL_HVM "pae", NULL},
@@ -64,7 +65,7 @@ const XlKey xl_keys[] = {
         {"hpet", XL_FLAG, XL_HVM "hpet", NULL},
         {"vpt_align", XL_FLAG, XL_HVM "vpt_align", NULL},
         {"mmio_hole", XL_MIB, XL_HVM "mmio_hole_memkb", NULL},
-        {"timer_mode", XL_WORD, "b_info/timer_mode",
+        {"timer_mode", XL_WORD_OR_NUMBER, "b_info/timer_mode",
                 "delay_for_missed_ticks no_delay_for_missed_ticks no_missed_ticks_pending one_missed_tick_pending"},
         {"hdtype", XL_WORD, XL_HVM "hdtype", "ide ahci"},
         {"xen_platform_pci", XL_FLAG, XL_HVM "xen_platform_pci", NULL},
@@ -145,4 +146,14 @@ char *xl_word(const XlKey *k, const char *word, bool to_libxl) {
                 at += n;
         }
         return NULL;
+}
+
+char *xl_nth_word(const XlKey *k, unsigned n) {
+        const char *at = k->words;
+
+        for (; n > 0 && *at; n--) {
+                at += strcspn(at, " ");
+                at += strspn(at, " ");
+        }
+        return *at ? libxl_word(at, strcspn(at, " ")) : NULL;
 }

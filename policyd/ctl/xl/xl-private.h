@@ -15,6 +15,7 @@ typedef enum XlKind {
         XL_FLAG,  /* libxl's defbool: "True" or "False" */
         XL_MIB,   /* KiB in JSON */
         XL_WORD,  /* one of libxl's enums: the words of the row as "xl=libxl", or the same with _ for - */
+        XL_WORD_OR_NUMBER, /* the same; xl takes the place among the words too, from 0 */
         XL_TEXTS, /* a list, also of one text alone */
         XL_TEXT_OR_LIST, /* a text; a list goes to PATH_list */
         XL_OWN,   /* read and written by a function */
@@ -31,6 +32,7 @@ extern const XlKey xl_keys[]; /* the end has no key */
 const XlKey *xl_key_find(const char *key, size_t n);
 /* The other word of a pair, or NULL; the caller frees. */
 char *xl_word(const XlKey *k, const char *word, bool to_libxl);
+char *xl_nth_word(const XlKey *k, unsigned n); /* libxl's */
 
 #define XL_HVM "b_info/type.hvm/"
 

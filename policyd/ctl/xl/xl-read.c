@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "common/base/parse.h"
 #include "common/base/text.h"
 #include "policyd/ctl/xl/xl-private.h"
 
@@ -94,13 +95,26 @@ static bool read_flag(XlRead *r, const XlKey *k) {
 static bool read_word(XlRead *r, const XlKey *k) {
         _cleanup_free_ char *word = NULL;
         const char *text;
+        uint32_t number;
 
         if (xlu_cfg_get_string(r->cfg, k->key, &text, 1) != 0)
                 return xl_refuse(r, "The key %s is not one text.", k->key);
-        word = xl_word(k, text, /* to_libxl= */ true);
+        if (k->kind == XL_WORD_OR_NUMBER && parse_u32(text, &number) >= 0)
+                word = xl_nth_word(k, number);
+        else
+                word = xl_word(k, text, /* to_libxl= */ true);
         if (!word)
                 return xl_refuse(r, "The key %s cannot be '%s'; it takes: %s.", k->key, TEXT_SHORT(text, 64), k->words);
         xl_put_text(r, k->path, word);
+        return true;
+}
+
+/* As xl parts the one text that the list once was. */
+static bool add_parts(XlRead *r, struct json_object *array, const char *text) {
+        for (size_t n; *(text += strspn(text, " \t\n")); text += n) {
+                n = strcspn(text, " \t\n");
+                r->no_memory |= json_object_array_add(array, json_object_new_string_len(text, (int) n)) < 0;
+        }
         return true;
 }
 
@@ -116,7 +130,8 @@ static bool read_texts(XlRead *r, const XlKey *k, const char *path) {
         if (xlu_cfg_get_list(r->cfg, k->key, &list, &n, 1) != 0) {
                 if (xlu_cfg_get_string(r->cfg, k->key, &text, 1) != 0)
                         return xl_refuse(r, "The key %s is neither a text nor a list of texts.", k->key);
-                return json_object_array_add(array, json_object_new_string(text)) == 0;
+                return streq(k->key, "bootloader_args") ? add_parts(r, array, text)
+                                                        : json_object_array_add(array, json_object_new_string(text)) == 0;
         }
         for (int i = 0; i < n; i++) {
                 text = xlu_cfg_get_listitem(list, i);
@@ -150,6 +165,7 @@ static bool read_row(XlRead *r, const XlKey *k) {
         case XL_FLAG:
                 return read_flag(r, k);
         case XL_WORD:
+        case XL_WORD_OR_NUMBER:
                 return read_word(r, k);
         case XL_TEXTS:
                 return read_texts(r, k, k->path);
@@ -242,6 +258,8 @@ static bool read_set(XlRead *r, const char *text, struct json_object **ret) {
                 for (unsigned i = first; i <= last; i++)
                         has[i] = !without;
         }
+        if (!memchr(has, true, sizeof(has)))
+                return xl_refuse(r, "cpus has '%s', which leaves no processor.", TEXT_SHORT(text, 64));
         set = *ret = json_object_new_array();
         for (int64_t i = 0; set && i < VCPUS_MAX; i++)
                 r->no_memory |= has[i] && json_object_array_add(set, json_object_new_int64(i)) < 0;
@@ -288,6 +306,29 @@ static bool read_extra(XlRead *r) {
         if (!r->no_memory)
                 xl_put_text(r, "b_info/cmdline", strempty(b.text));
         return true;
+}
+
+/* uefi wins over bios=, wherever that stands; bios says nothing beside the default of the device model. */
+static bool read_firmware(XlRead *r) {
+        const XlKey *k = xl_key_find("firmware", strlen("firmware"));
+        const char *text = text_of(r, "firmware");
+        _cleanup_free_ char *word = NULL;
+
+        if (!is_given(r, "firmware") || (text && streq(text, "bios")))
+                return true;
+        word = text ? xl_word(k, text, /* to_libxl= */ true) : NULL;
+        if (!word)
+                return xl_refuse(r, "The key firmware cannot be '%s'; it takes: %s.", TEXT_SHORT(strempty(text), 64), k->words);
+        xl_put_text(r, k->path, word);
+        return true;
+}
+
+/* Old files name the loader that every HVM guest has; xl ignores it too. */
+static void leave_hvmloader(XlRead *r) {
+        const char *kernel = strempty(json_object_get_string(xl_get(r->config, "b_info/kernel"))), *slash = strrchr(kernel, '/');
+
+        if (xl_get(r->config, "b_info/type.hvm") && streq(slash ? slash + 1 : kernel, "hvmloader"))
+                json_object_object_del(xl_get(r->config, "b_info"), "kernel");
 }
 
 static bool read_stdvga(XlRead *r) {
@@ -358,8 +399,11 @@ static bool read_names(XlRead *r, const char *text) {
 static bool read_all(XlRead *r, const char *text) {
         long n_vcpus = 1;
 
-        return read_type(r) && read_names(r, text) && read_memory(r) && read_vcpus(r, &n_vcpus) && read_cpus(r, n_vcpus) &&
-               read_extra(r) && read_stdvga(r) && read_list(r, "disk", xl_read_disks) && read_list(r, "vif", xl_read_nics) &&
+        if (!read_type(r) || !read_names(r, text))
+                return false;
+        leave_hvmloader(r);
+        return read_memory(r) && read_vcpus(r, &n_vcpus) && read_cpus(r, n_vcpus) &&
+               read_extra(r) && read_firmware(r) && read_stdvga(r) && read_list(r, "disk", xl_read_disks) && read_list(r, "vif", xl_read_nics) &&
                read_list(r, "pci", xl_read_functions);
 }
 

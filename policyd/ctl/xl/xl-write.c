@@ -87,7 +87,7 @@ static void write_row(StrBuf *b, struct json_object *config, const XlKey *k) {
                 write_string(b, config, k->key, k->path);
         else if (k->kind == XL_NUMBER || k->kind == XL_MIB)
                 write_number(b, config, k);
-        else if (k->kind == XL_FLAG || k->kind == XL_WORD)
+        else if (k->kind == XL_FLAG || k->kind == XL_WORD || k->kind == XL_WORD_OR_NUMBER)
                 write_word(b, config, k);
         else if (k->kind == XL_TEXTS && json_object_is_type(value, json_type_array))
                 write_list(b, config, k->key, k->path);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "common/base/text.h"
 #include "policyd/ctl/xl/xl-private.h"
 
 static struct json_object *read_good(const char *text) {
@@ -73,6 +74,48 @@ static void an_example(void **state) {
         json_object_put(o);
 }
 
+/* As xl itself read them when they were recorded: tests/fixtures/xl/README.md. */
+static void what_xl_read(void **state) {
+        struct json_object *recorded = json_object_from_file(FIXTURES "/xl/configs.json");
+        size_t n = recorded ? json_object_array_length(recorded) : 0;
+
+        assert_true(n >= 40);
+        for (size_t i = 0; i < n; i++) {
+                struct json_object *pair = json_object_array_get_idx(recorded, i), *expected = json_object_array_get_idx(pair, 1);
+                const char *text = json_object_get_string(json_object_array_get_idx(pair, 0));
+                struct json_object *o = round_trip(text);
+
+                if (!json_object_equal(o, expected))
+                        fail_msg("%s\nis read as\n%s\nnot\n%s", text, json_object_to_json_string(o), json_object_to_json_string(expected));
+                json_object_put(o);
+        }
+        json_object_put(recorded);
+}
+
+static void expect_of(const char *lines, const char *path, const char *text) {
+        _cleanup_free_ char *config = text_printf("name = 'x'\ntype = 'hvm'\nmemory = 1\n%s\n", lines);
+        struct json_object *o = round_trip(strempty(config));
+
+        expect(o, path, text);
+        json_object_put(o);
+}
+
+/* Where xl means something else than the words say at first. */
+static void as_xl_means_it(void **state) {
+        expect_of("max_event_channels = 7", "b_info/event_channels", "7");
+        expect_of("event_channels = 7", "b_info/event_channels", "7");
+        expect_of("firmware = 'uefi'\nbios = 'seabios'", XL_HVM "bios", "ovmf");
+        expect_of("bios = 'ovmf'\nfirmware = 'bios'", XL_HVM "bios", "ovmf");
+        expect_of("firmware = 'bios'", XL_HVM "bios", "");
+        expect_of("tsc_mode = 2\ntimer_mode = '3'", "b_info/tsc_mode", "native");
+        expect_of("tsc_mode = 2\ntimer_mode = '3'", "b_info/timer_mode", "one_missed_tick_pending");
+        expect_of("kernel = '/usr/lib/xen-4.0/boot/hvmloader'", "b_info/kernel", "");
+        expect_of("kernel = '/boot/vmlinuz'", "b_info/kernel", "/boot/vmlinuz");
+        expect_of("bootloader_args = 'a  b'", "b_info/bootloader_args", "[ \"a\", \"b\" ]");
+        expect_of("vif = [ 'mac=0:16:3E:0:0:1' ]", "nics", "[ { \"devid\": 0, \"mac\": \"00:16:3e:00:00:01\" } ]");
+        expect_of("vif = [ 'netdev=e' ]", "nics", "[ { \"devid\": 0, \"gatewaydev\": \"e\" } ]");
+}
+
 /* Every row, with values by chance. */
 
 static void add_value(StrBuf *b, const XlKey *k) {
@@ -89,6 +132,7 @@ static void add_value(StrBuf *b, const XlKey *k) {
                 strbuf_addf(b, "%d", rand() % 2);
                 break;
         case XL_WORD:
+        case XL_WORD_OR_NUMBER:
                 for (const char *at = k->words;; at += n + 1) {
                         n = strcspn(at, " ");
                         if (at[n] && rand() % 3)
@@ -124,7 +168,7 @@ static void add_own(StrBuf *b) {
                 "disk = [ 'discard,direct-io-safe,script=block-x,vdev=hdc,format=qcow2,backendtype=qdisk,target=/x' ]\n",
                 "vif = [ '' ]\n", "vif = [ 'bridge=b, script=vif-x, vifname=v0, gatewaydev=eth0, ip=10.0.0.1 10.0.0.2, mtu=9000' ]\n",
                 "pci = [ '1:2:3.4,seize=1,power_mgmt=1,rdm_policy=relaxed' ]\npci_permissive = 1\n", "extra = 'a \"b\"'\n",
-                "stdvga = 1\n"};
+                "stdvga = 1\n", "firmware = \"uefi\"\n", "firmware = \"bios\"\n"};
 
         for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
                 if (rand() % 6 == 0 && (!b->text || !strstr(b->text, lines[i])) &&
@@ -139,7 +183,7 @@ static void whatever_is_read_is_written(void **state) {
 
                 strbuf_add(&b, "type = \"hvm\"\nmemory = 512\n");
                 for (const XlKey *k = xl_keys; k->key; k++)
-                        if (k->kind != XL_OWN && !streq(k->key, "firmware") && rand() % 4 == 0) {
+                        if (k->kind != XL_OWN && rand() % 4 == 0) {
                                 strbuf_addf(&b, "%s = ", k->key);
                                 add_value(&b, k);
                                 strbuf_add(&b, rand() % 2 ? "\n" : " ;\n");
@@ -173,6 +217,10 @@ static void what_cannot_be_carried_over_is_named(void **state) {
         refused(GOOD "vga='voodoo'\n", "vga cannot be 'voodoo'; it takes: stdvga=std");
         refused(GOOD "viridian=['base']\n", "The key viridian");
         refused(GOOD "gfx_passthru='igd'\n", "The key gfx_passthru");
+        refused(GOOD "cpus='0-3,^0-3'\n", "leaves no processor");
+        refused(GOOD "vif=['mac=1:2:3']\n", "vif[0]: '1:2:3' is no mac");
+        refused(GOOD "tsc_mode=4\n", "tsc_mode cannot be '4'");
+        refused(GOOD "firmware='pvgrub64'\n", "firmware cannot be 'pvgrub64'");
         refused(GOOD "cpus='node:0'\n", "cpus has 'node:0'");
         refused(GOOD "vcpus=0\n", "vcpus is no number");
         refused(GOOD "name=['a']\n", "The key name is not one text");
@@ -220,7 +268,7 @@ static void every_word_is_libxls(void **state) {
                 const char *key;
                 bool (*knows)(const char *word);
         } enums[] = {{"passthrough", knows_passthrough}, {"tsc_mode", knows_tsc_mode}, {"altp2m", knows_altp2m_mode},
-                {"device_model_version", knows_device_model_version}, {"bios", knows_bios_type}, {"firmware", knows_bios_type},
+                {"device_model_version", knows_device_model_version}, {"bios", knows_bios_type},
                 {"timer_mode", knows_timer_mode}, {"hdtype", knows_hdtype}, {"vga", knows_vga_interface_type},
                 {"on_poweroff", knows_action_on_shutdown}, {"on_reboot", knows_action_on_shutdown},
                 {"on_watchdog", knows_action_on_shutdown}, {"on_crash", knows_action_on_shutdown},
@@ -229,7 +277,7 @@ static void every_word_is_libxls(void **state) {
         for (const XlKey *k = xl_keys; k->key; k++) {
                 size_t i = 0;
 
-                if (k->kind != XL_WORD)
+                if (k->kind != XL_WORD && k->kind != XL_WORD_OR_NUMBER)
                         continue;
                 while (i < ARRAY_SIZE(enums) && !streq(enums[i].key, k->key))
                         i++;
@@ -249,6 +297,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_word_is_libxls),
                 cmocka_unit_test(an_example),
+                cmocka_unit_test(what_xl_read),
+                cmocka_unit_test(as_xl_means_it),
                 cmocka_unit_test(whatever_is_read_is_written),
                 cmocka_unit_test(what_cannot_be_carried_over_is_named),
                 cmocka_unit_test(what_has_no_key_is_a_comment),
