@@ -20,13 +20,13 @@ static int level_to_syslog(xentoollog_level level) {
 static _printf_(5, 0) void on_message(xentoollog_logger *logger, xentoollog_level level, int errnoval,
         const char *context, const char *format, va_list args) {
         Libxl *xl = CONTAINER_OF(logger, Libxl, logger);
-        char text[sizeof(xl->first_error)];
+        char text[sizeof(xl->first_error)], whole[sizeof(xl->first_error)];
 
         text_vformat(text, sizeof(text), format, args);
-        log_full(level_to_syslog(level), NULL, NULL, "%s: %s%s%s", context ? context : "libxl", text,
-                errnoval > 0 ? ": " : "", errnoval > 0 ? strerror(errnoval) : "");
+        text_format(whole, sizeof(whole), "%s%s%s", text, errnoval > 0 ? ": " : "", errnoval > 0 ? strerror(errnoval) : "");
+        log_full(level_to_syslog(level), NULL, NULL, "%s: %s", context ? context : "libxl", whole);
         if (level >= XTL_ERROR && isempty(xl->first_error))
-                text_short(text, xl->first_error, sizeof(xl->first_error));
+                text_short(whole, xl->first_error, sizeof(xl->first_error));
 }
 
 int libxl_open(Libxl **ret) {
