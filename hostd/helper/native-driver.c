@@ -67,7 +67,7 @@ static int take_over(const char *sysfs, const PciAddress *function, const char *
         int r;
 
         /* Otherwise the kernel binds it to no driver but the one that is named there. */
-        (void) pci_function_write(sysfs, function, "driver_override", "\n");
+        (void) pci_function_write(sysfs, function, PCI_DRIVER_OVERRIDE, "\n");
 
         (void) snprintf(path, sizeof(path), "%s/drivers/%s/bind", sysfs, driver);
         r = kernel_write(path, PCI_TEXT(function));

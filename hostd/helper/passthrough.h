@@ -6,7 +6,8 @@
  * Taking a function away from dom0's driver may take long, or for ever while something uses it. So it is done by a
  * helper process (hostd/libxl/libxl-assign.h) that can be given up. What is taken stands in functions.json of the
  * VM's run folder before it is touched, so that the next program gives it back. A function that was assignable
- * already is used and left as it was.
+ * already is used and left as it was. A driver_override, by which an administrator keeps a function for one driver, is
+ * noted too: it is cleared while a guest has the function, and set again before the function goes back.
  */
 
 #include "common/base/pci-address.h"

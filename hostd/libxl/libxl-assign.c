@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "common/base/text.h"
+#include "common/daemon/log.h"
 #include "common/io/file-lock.h"
 #include "common/io/file.h"
 #include "common/io/command.h"
@@ -61,7 +62,15 @@ static int unbind_pciback(Libxl *xl, const PciAddress *function) {
         return move(xl, libxl_device_pci_assignable_remove, function);
 }
 
-static int take(Libxl *xl, const PciAddress *function) {
+static void set_override(const PciAddress *function, const char *driver_or_null) {
+        int r = pci_function_write(PCI_SYSFS, function, PCI_DRIVER_OVERRIDE, driver_or_null ? driver_or_null : "\n");
+
+        if (r < 0)
+                (void) log_errno(r, "Cannot set the driver_override of PCI function %s to %s, ignoring",
+                        PCI_TEXT(function), driver_or_null ? driver_or_null : "none");
+}
+
+static int take(Libxl *xl, const PciAddress *function, const char *override) {
         _cleanup_free_ char *error = NULL;
         PciAddress virtual;
         size_t n = 0;
@@ -79,21 +88,46 @@ static int take(Libxl *xl, const PciAddress *function) {
                 (void) puts(error ? error : strerror(-r));
                 return r;
         }
+        if (override)
+                set_override(function, NULL);
         return bind_pciback(xl, function) < 0 ? fail("taken for a guest", function, reason(xl)) : 0;
 }
 
-static int give_back(Libxl *xl, const PciAddress *function) {
-        switch (assign_how_to_return(PCI_SYSFS, function)) {
-        case ASSIGN_RETURN_NOTHING:
-                return 0;
-        case ASSIGN_RETURN_REMOVE:
-                if (unbind_pciback(xl, function) >= 0)
-                        return 0;
-                /* Bound and not yet quarantined, when it was cut off. */
-                break;
-        case ASSIGN_RETURN_RETAKE:
-                break;
+/* pciback does not take what no guest has: then the kernel looks for a driver, and whether it finds one is no VM's concern. */
+static void leave_to_kernel(const PciAddress *function) {
+        char buf[PCI_DRIVER_SIZE];
+        const char *driver;
+        int r;
+
+        r = kernel_write(PCI_SYSFS "/drivers_probe", PCI_TEXT(function));
+        driver = pci_function_driver(PCI_SYSFS, function, buf);
+        if (isempty(driver))
+                (void) log_errno(r < 0 ? r : -ENODEV, "PCI function %s is left without a driver", PCI_TEXT(function));
+        else
+                log_info("PCI function %s is with the driver %s again.", PCI_TEXT(function), driver);
+}
+
+static int give_back(Libxl *xl, const PciAddress *function, const char *override) {
+        AssignReturn how = assign_how_to_return(PCI_SYSFS, function);
+        bool refused = false;
+
+        if (how == ASSIGN_RETURN_RETAKE) {
+                if (override)
+                        set_override(function, NULL);
+                refused = bind_pciback(xl, function) < 0;
         }
+        /* Before it is unbound: the kernel looks at it as the driver is bound again. */
+        if (override && pci_function_is_there(PCI_SYSFS, function))
+                set_override(function, override);
+        if (how == ASSIGN_RETURN_NOTHING)
+                return 0;
+        if (refused) {
+                leave_to_kernel(function);
+                return 0;
+        }
+        if (unbind_pciback(xl, function) >= 0)
+                return 0;
+        /* Bound and not yet quarantined, when it was cut off. */
         if (bind_pciback(xl, function) < 0 || unbind_pciback(xl, function) < 0)
                 return fail("given back to dom0", function, reason(xl));
         return 0;
@@ -167,13 +201,16 @@ static int work(Libxl *xl, bool taking, int n, char **functions) {
         int r = 0, first = 0;
 
         for (int i = 0; i < n; i++) {
+                const char *override = strchr(functions[i], '=');
                 PciAddress function;
 
+                if (override)
+                        functions[i][override++ - functions[i]] = '\0';
                 r = pci_address_from_string(functions[i], &function);
                 if (r < 0)
                         (void) printf("'%s' is no address of a PCI function.\n", functions[i]);
                 else
-                        r = taking ? take(xl, &function) : give_back(xl, &function);
+                        r = taking ? take(xl, &function, override) : give_back(xl, &function, override);
                 /* The others may still be given back. */
                 if (r < 0 && taking)
                         return r;

@@ -13,7 +13,8 @@
 
 #include "hostd/run/pci-function.h"
 
-/* argv: the program, the verb, the VM's run folder, the addresses. The exit status; on failure one line on
+/* argv: the program, the verb, the VM's run folder, the functions as ADDRESS or ADDRESS=DRIVER with
+ * the driver_override that one has. The exit status; on failure one line on
  * stdout says why. */
 int assign_main(int argc, char **argv);
 

@@ -23,6 +23,9 @@ int pci_function_read(const char *sysfs, const PciAddress *function, const char 
  * name and the value, and its exit status is the errno. */
 int pci_function_write(const char *sysfs, const PciAddress *function, const char *name, const char *value);
 
+/* The driver, and the only one, that the kernel binds to the function; "(null)" for any that fits it, which writing "\n" sets. */
+#define PCI_DRIVER_OVERRIDE "driver_override"
+
 /* Files of the kernel take one write, and are not made where they are missing. */
 int kernel_write(const char *path, const char *value);
 

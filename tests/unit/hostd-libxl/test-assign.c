@@ -221,6 +221,42 @@ static void what_is_taken_is_noted_first(void **state) {
         end_machine(&m);
 }
 
+static void write_override(const Machine *m, const char *driver) {
+        write_text(m->sysfs, "devices/0000:84:00.0/driver_override", driver);
+}
+
+/* Nothing but that driver is bound to the function otherwise, pciback neither; and it is set again when the function goes back. */
+static void a_driver_that_is_prescribed_is_noted(void **state) {
+        static const PciAddress functions[] = { { .bus = 0x84 }, { .bus = 0x85 } };
+        static const struct {
+                const char *first, *second, *argument;
+        } cases[] = {
+                { "pci-pf-stub\n", "(null)\n", "0000:84:00.0=pci-pf-stub" }, /* cleared by the first try */
+                { "(null)\n", "(null)\n", "0000:84:00.0" },
+                { "pciback\n", "pciback\n", "0000:84:00.0" },
+                { "\n", "vfio-pci\n", "0000:84:00.0=vfio-pci" },
+        };
+
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+                _cleanup_(helper_work_done) HelperWork taking = {}, again = {}, giving_back = {};
+                Machine m;
+
+                make_machine(&m);
+                add_function(&m, "0000:84:00.0", "0x030000\n", "nvidia");
+                add_function(&m, "0000:85:00.0", "0x030000\n", "nvidia");
+                write_override(&m, cases[i].first);
+                assert_int_equal(passthrough_take(m.sysfs, m.folder, functions, ARRAY_SIZE(functions), &taking), 0);
+                write_override(&m, cases[i].second);
+                assert_int_equal(passthrough_take(m.sysfs, m.folder, functions, ARRAY_SIZE(functions), &again), 0);
+                assert_int_equal(passthrough_give_back(m.folder, &giving_back), 0);
+                assert_string_equal(again.arguments.items[2], cases[i].argument);
+                assert_string_equal(giving_back.arguments.items[2], cases[i].argument);
+                assert_string_equal(giving_back.arguments.items[3], "0000:85:00.0");
+                assert_int_equal(giving_back.arguments.n, 4);
+                end_machine(&m);
+        }
+}
+
 static void assert_said(const HelperWork *work) {
         char text[32];
 
@@ -324,6 +360,7 @@ int main(int argc, char **argv) {
                 cmocka_unit_test(a_lock_that_is_not_given_is_a_sentence),
                 cmocka_unit_test(nothing_taken_is_nothing_to_give_back),
                 cmocka_unit_test(what_is_taken_is_noted_first),
+                cmocka_unit_test(a_driver_that_is_prescribed_is_noted),
                 cmocka_unit_test(giving_back_has_a_patience_of_its_own),
                 cmocka_unit_test(a_function_comes_back_from_wherever_it_is),
                 cmocka_unit_test(a_helper_waits_for_the_one_before),
