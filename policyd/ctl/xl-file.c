@@ -9,7 +9,22 @@
 #include "policyd/ctl/file-argument.h"
 
 #ifdef XENVGPU_XL_CONFIGS
+#include <dlfcn.h>
+
 #include "policyd/ctl/xl/xl.h"
+
+/* NULL: it is not there, and that was said. It stays loaded. */
+static const XlModule *load_module(void) {
+        void *library = dlopen(XL_MODULE, RTLD_NOW | RTLD_LOCAL);
+        const XlModule *m = library ? dlsym(library, XL_MODULE_SYMBOL) : NULL;
+        _cleanup_strbuf_ StrBuf b = {};
+
+        if (m)
+                return m;
+        strbuf_addf(&b, "It cannot be loaded: %s.", strempty(dlerror()));
+        (void) ctl_say_not_here("reader and writer of xl.cfg", strempty(b.text));
+        return NULL;
+}
 
 static int refuse(const char *why) {
         _cleanup_strbuf_ StrBuf b = {};
@@ -20,19 +35,23 @@ static int refuse(const char *why) {
 }
 
 bool xl_file_looks_so(const char *text) {
-        return xl_config_looks_so(text);
+        return text[strspn(text, " \t\r\n")] != '{';
 }
 
 int xl_file_read(const char *text, size_t size, struct json_object **ret) {
         _cleanup_free_ char *why = NULL;
         char buf[TEXT_FAULT_MAX];
         const char *fault = text_fault(text, size, TEXT_LINES, buf);
+        const XlModule *module;
         int r;
 
         /* Also a NUL, behind which no key would be seen. */
         if (fault)
                 return refuse(fault);
-        r = xl_config_read(text, ret, &why);
+        module = load_module();
+        if (!module)
+                return EXIT_REFUSED;
+        r = module->read(text, ret, &why);
         if (r == -EINVAL)
                 return refuse(strempty(why));
         return r < 0 ? ctl_no_memory() : 0;
@@ -52,13 +71,16 @@ static void write_vgpus(StrBuf *b, struct json_object *record) {
 /* Name and uuid are those of the record, whatever the config says. */
 int xl_file_write(const char *filename, struct json_object *record) {
         struct json_object *config = answer_member(record, "config"), *c_info = answer_member(config, "c_info");
+        const XlModule *module = load_module();
         _cleanup_strbuf_ StrBuf b = {};
         int r = 0;
 
+        if (!module)
+                return EXIT_REFUSED;
         if (json_object_is_type(c_info, json_type_object))
                 r = json_add_string(c_info, "name", answer_text(record, "name_label")) ?:
                         json_add_string(c_info, "uuid", answer_text(record, "uuid"));
-        r = r < 0 ? r : xl_config_write(config, &b);
+        r = r < 0 ? r : module->write(config, &b);
         write_vgpus(&b, record);
         return r < 0 || strbuf_error(&b) < 0 ? ctl_no_memory() : file_argument_write(filename, strempty(b.text));
 }

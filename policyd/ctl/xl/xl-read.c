@@ -407,10 +407,6 @@ static bool read_all(XlRead *r, const char *text) {
                read_list(r, "pci", xl_read_functions);
 }
 
-bool xl_config_looks_so(const char *text) {
-        return text[strspn(text, " \t\r\n")] != '{';
-}
-
 /* libxlutil wants an end of the last line where that is a comment. */
 static int parse(XlRead *r, FILE *report, const char *text) {
         _cleanup_free_ char *lines = NULL;

@@ -11,9 +11,15 @@
 
 #include "common/base/strbuf.h"
 
-/* Whether a file is one: it does not begin as JSON does. */
-bool xl_config_looks_so(const char *text);
 /* 0; -ENOMEM; -EINVAL: *ret_why is a sentence. The config is libxl_domain_config; its uuid, if it has one, is in c_info. */
 int xl_config_read(const char *text, struct json_object **ret, char **ret_why);
 /* What no key stands for is a comment. */
 int xl_config_write(struct json_object *config, StrBuf *b);
+
+/* This folder as a module: xenvgpu loads it for the verbs that need it, as to load Xen's libraries takes longer than most verbs do. */
+typedef struct XlModule {
+        int (*read)(const char *text, struct json_object **ret, char **ret_why);
+        int (*write)(struct json_object *config, StrBuf *b);
+} XlModule;
+#define XL_MODULE "xenvgpu-xl.so"
+#define XL_MODULE_SYMBOL "xenvgpu_xl"
