@@ -131,8 +131,19 @@ static void prepare_for_interrupt(const Ctl *ctl, const char *path) {
         (void) sigaction(SIGINT, &action, NULL);
 }
 
-/* Until a signal concerns our job. 0, or the exit status. */
-static int wait_for_change(Ctl *ctl, const char *path) {
+/* What a signal says of a job that goes on. False: it may be over, and is looked at anew. */
+static bool note_progress(Ctl *ctl, const char *path, const ClientSignal *s) {
+        struct json_object *changed = json_object_array_get_idx(s->args, 1);
+
+        if (!streq(s->member, "PropertiesChanged") || !json_object_is_type(changed, json_type_object))
+                return false;
+        json_object_object_foreach(changed, property, value)
+                view_set(ctl->view, path, property, json_object_get(value));
+        return !is_final(view_get(ctl->view, path));
+}
+
+/* Until a signal says that our job may be over. 0, or the exit status. */
+static int wait_for_end(Ctl *ctl, const char *path) {
         for (;;) {
                 _cleanup_client_signal_ ClientSignal signal = {};
                 int r = client_wait_signal(ctl->client, -1, &signal);
@@ -144,8 +155,11 @@ static int wait_for_change(Ctl *ctl, const char *path) {
                                 return policyd_went(path);
                         return 0;
                 }
-                if (streq(signal.path, path))
-                        return 0;
+                if (streq(signal.path, path)) {
+                        if (!note_progress(ctl, path, &signal))
+                                return 0;
+                        draw_bar(ctl, view_get(ctl->view, path));
+                }
                 if (streq(signal.member, "JobRemoved") && streq(answer_nth_text(signal.args, 0), path))
                         return 0;
         }
@@ -187,7 +201,7 @@ int job_wait(Ctl *ctl, const char *path) {
                         return outcome(job);
                 }
                 draw_bar(ctl, job);
-                r = wait_for_change(ctl, path);
+                r = wait_for_end(ctl, path);
                 if (r != 0) {
                         clear_bar(ctl);
                         return r;
