@@ -14,7 +14,10 @@ typedef struct Tool Tool;
 /* It has ended, or could not be started, which was logged: what came of it, what it works on tells. The tool is gone then. */
 typedef void (*ToolEnded)(void *userdata);
 
-/* -ENOSYS: this host starts none. */
+/*
+ * -ENOSYS: this host starts none. While one of the same name runs, which an earlier hostd may have started for something else, or its
+ * unit is not gone yet, this one waits and then runs.
+ */
 int tool_run(Hostd *h, const UnitTool *what, const char *const *argv, ToolEnded ended, void *userdata, Tool **ret);
 /* ended() is not called any more; the program goes on. NULL is fine. */
 Tool *tool_forget(Tool *t);

@@ -25,6 +25,7 @@ struct UnitCall {
         UnitStarted done;    /* of a start */
         UnitStopped stopped; /* of a stop */
         void *userdata;
+        bool is_tool, was_there;
 };
 
 static UnitCall *unit_call_free(UnitCall *s) {
@@ -106,8 +107,11 @@ static int systemd_start(Units *units, const char *vm, const char *name_label, c
 
 static int systemd_start_tool(Units *units, const UnitTool *tool, const char *const *argv, UnitStarted done, void *userdata,
         UnitCall **ret) {
-        return ask_to_start(unit_call_new(units, tool->template, tool->instance, userdata), tool->description,
-                /* field= */ NULL, argv, done, ret);
+        UnitCall *call = unit_call_new(units, tool->template, tool->instance, userdata);
+
+        if (call)
+                call->is_tool = true;
+        return ask_to_start(call, tool->description, /* field= */ NULL, argv, done, ret);
 }
 
 /* 2. Started. */
@@ -128,7 +132,8 @@ static void on_started(int result, const char *error, void *userdata) {
         int r = result;
 
         s->call = NULL;
-        if (result == -EEXIST)
+        s->was_there = result == -EEXIST;
+        if (s->was_there)
                 r = systemd_start_unit(s->units->systemd, s->unit, on_there_already, s, &s->call);
         else if (result >= 0)
                 ask_main_pid(s);
@@ -159,7 +164,7 @@ static void on_main_pid(int result, sd_bus_message *value, void *userdata) {
                 r = sd_bus_message_read(value, "u", &pid);
         if (r >= 0 && pid > 0 && process_id_of((pid_t) pid, &process) < 0)
                 process = (ProcessId){.pid = (pid_t) pid};
-        finish(s, MIN_OF(r, 0), &process);
+        finish(s, r < 0 ? r : s->is_tool && s->was_there, &process);
 }
 
 /* A stop is over when no process of the unit is left that systemd would end, and no restart of it is due. */

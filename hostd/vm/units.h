@@ -34,7 +34,8 @@ typedef struct UnitsOps {
          * even be tried. */
         int (*start)(Units *units, const char *vm, const char *name_label, const char *const *argv,
                 UnitStarted done, void *userdata, UnitCall **ret);
-        /* A program that is of no VM (hostd/service/tool.h). May be NULL where there are none. */
+        /* A program that is of no VM (hostd/service/tool.h). May be NULL where there are none. The result is 1 where one of the same
+         * name is there already: that has the arguments of its own start. */
         int (*start_tool)(Units *units, const UnitTool *tool, const char *const *argv, UnitStarted done, void *userdata,
                 UnitCall **ret);
         /* Forgets what is under way: done() is not called any more; the program itself goes on. */

@@ -88,6 +88,15 @@ static void a_tool_is_no_vm(void **state) {
         assert_string_equal(f.unit, "xenvgpu-functions@0000:81:00.0.service");
         assert_string_equal(f.description, "Look at virtual functions of PGPU 0000:81:00.0");
         assert_null(f.log_field);
+
+        /* One that is there has arguments of its own. */
+        f.exists = true;
+        f.main_pid = (uint32_t) getpid();
+        o = (Outcome){};
+        assert_int_equal(units.ops->start_tool(&units, &tool, argv, on_started, &o, &call), 0);
+        fake_systemd_run_until(&f, o.done);
+        assert_int_equal(o.result, 1);
+        assert_int_equal(o.process.pid, getpid());
         close_units(&f, systemd);
 }
 

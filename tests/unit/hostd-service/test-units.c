@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "common/io/file.h"
+#include "hostd/service/tool.h"
 #include "tests/unit/hostd-service/world.h"
 
 typedef struct Outcome {
@@ -109,12 +110,72 @@ static void a_forgotten_start_calls_nobody(void **state) {
         sd_event_unref(o.event);
 }
 
+/* Tools: one of the same name that is there, or whose unit is not gone yet, was started for something else. */
+
+typedef struct Tools {
+        unsigned n_there, n_started, n_ended;
+        char argument[8]; /* of the last that was started anew */
+        ProcessId process;
+} Tools;
+static Tools tools;
+
+static int start_tool(Units *units, const UnitTool *tool, const char *const *argv, UnitStarted done, void *userdata, UnitCall **ret) {
+        const char *const sleeps[] = {"/bin/sleep", "0.05", NULL};
+
+        assert_string_equal(tool->template, "xenvgpu-functions");
+        assert_string_equal(tool->instance, "0000:83:00.0");
+        if (tools.n_there > 0) {
+                tools.n_there--;
+                *ret = NULL;
+                done(1, &tools.process, userdata);
+                return 0;
+        }
+        tools.n_started++;
+        snprintf(tools.argument, sizeof(tools.argument), "%s", argv[1]);
+        return units_process.start(units, tool->instance, NULL, sleeps, done, userdata, ret);
+}
+
+static UnitCall *forget_start(UnitCall *start) {
+        return units_process.forget(start);
+}
+
+static void on_tool_ended(void *userdata) {
+        tools.n_ended++;
+}
+
+static void a_tool_waits_for_another_of_its_name(void **state) {
+        static const UnitsOps ops = {.name = "process", .start_tool = start_tool, .forget = forget_start};
+        const UnitTool what = {"xenvgpu-functions", "0000:83:00.0", "Look"};
+        World *w = *state;
+        Tool *tool = NULL;
+
+        tools = (Tools){.n_there = 2}; /* it is gone, and its unit is not */
+        w->units = &ops;
+        world_reopen(w);
+        assert_int_equal(tool_run(w->host, &what, (const char *const[]){"look", "1", NULL}, on_tool_ended, NULL, &tool), 0);
+        for (unsigned i = 0; i < 200 && tools.n_ended == 0; i++)
+                assert_true(sd_event_run(w->event, 50000) >= 0);
+        assert_int_equal(tools.n_there, 0);
+        assert_int_equal(tools.n_started, 1);
+        assert_string_equal(tools.argument, "1");
+        assert_int_equal(tools.n_ended, 1);
+
+        /* Forgotten while it waits. */
+        tools = (Tools){.n_there = 1};
+        assert_int_equal(tool_run(w->host, &what, (const char *const[]){"look", "0", NULL}, on_tool_ended, NULL, &tool), 0);
+        assert_null(tool_forget(tool));
+        for (unsigned i = 0; i < 20; i++)
+                assert_true(sd_event_run(w->event, 50000) >= 0);
+        assert_int_equal(tools.n_started + tools.n_ended, 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_program_is_nobody_s_child),
                 cmocka_unit_test(what_cannot_be_executed_says_why),
                 cmocka_unit_test(nothing_of_ours_is_inherited),
                 cmocka_unit_test(a_forgotten_start_calls_nobody),
+                cmocka_unit_test_setup_teardown(a_tool_waits_for_another_of_its_name, world_setup, world_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

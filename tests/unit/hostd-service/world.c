@@ -175,6 +175,8 @@ static const HostListener listener = {
 
 void world_open(World *w) {
         assert_int_equal(host_parts_open(&w->parts, w->event, &w->settings, w->state_dir, w->runtime_dir), 0);
+        if (w->units)
+                w->parts.units.ops = w->units;
         assert_int_equal(host_open(&w->parts, &w->host), 0);
         assert_int_equal(host_begin(w->host, &listener, w), 0);
 }

@@ -31,6 +31,7 @@ typedef struct World {
         HostSettings settings;
         sd_event *event;
         HostParts parts;
+        const UnitsOps *units; /* instead of the settings'; or NULL */
         Hostd *host;
         struct json_object *told[_HOST_SIGNAL_MAX]; /* arrays of what was told */
         unsigned n_pgpu_changes;
