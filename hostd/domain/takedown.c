@@ -2,6 +2,7 @@
  * How a domain ends, in the order of events
  */
 
+#include "common/base/text.h"
 #include "common/daemon/log.h"
 #include "hostd/domain/takedown.h"
 #include "hostd/domain/vgpu-setup.h"
@@ -9,6 +10,7 @@
 #define GRACE (5 * UINT64_C(1000000))
 #define RETRY_PAUSE UINT64_C(1000000)
 #define RELEASE_TRIES 10
+#define PATIENCE (5 * UINT64_C(1000000))
 
 static void forget_ending(Takedown *t) {
         t->ending = t->world->processes->ops->forget(t->ending);
@@ -108,6 +110,39 @@ static void on_destroyed(int result, const char *error, void *userdata) {
 /* 4. Nothing runs any more. Its virtual function is free once its reset is proved; one that fails is suspect, which the
  * helper notes before it begins. */
 
+static char *describe_functions(const Takedown *t) {
+        _cleanup_strbuf_ StrBuf b = {};
+
+        if (!isempty(t->record->function))
+                return text_printf("virtual function %s", t->record->function);
+        strbuf_add(&b, t->order->n_pcis == 1 ? "PCI function" : "PCI functions");
+        for (size_t i = 0; i < t->order->n_pcis; i++)
+                strbuf_addf(&b, "%s %s", i > 0 ? "," : "", PCI_TEXT(&t->order->pcis[i].address));
+        return strbuf_take(&b);
+}
+
+static unsigned seconds_of_giving(const Takedown *t) {
+        return (unsigned) ((loop_now(t->world->loop, LOOP_MONOTONIC) - t->giving_since) / 1000000);
+}
+
+static void on_takes_long(void *userdata) {
+        Takedown *t = userdata;
+        _cleanup_free_ char *functions = describe_functions(t);
+
+        t->takes_long = true;
+        log_warning("VM %s: giving back %s takes long: %u s so far. A reset that fails takes 72 s; the VM is over after it.", t->name,
+                strempty(functions), seconds_of_giving(t));
+}
+
+static void end(Takedown *t) {
+        _cleanup_free_ char *functions = t->takes_long ? describe_functions(t) : NULL;
+
+        loop_timer_stop(t->patience);
+        if (t->takes_long)
+                log_notice("VM %s: giving back %s is over after %u s.", t->name, strempty(functions), seconds_of_giving(t));
+        t->done(t->userdata);
+}
+
 static void release(Takedown *t);
 
 static void on_release_again(void *userdata) {
@@ -127,7 +162,7 @@ static void on_released(int result, const char *words, void *userdata) {
                 return;
         if (result < 0)
                 log_error("It is not known whether the virtual function of VM %s is free again: %s", t->name, words);
-        t->done(t->userdata);
+        end(t);
 }
 
 static void release(Takedown *t) {
@@ -136,7 +171,7 @@ static void release(Takedown *t) {
         int r;
 
         if (!vgpu_release_work(t->world->program, t->order, &work)) {
-                t->done(t->userdata);
+                end(t);
                 return;
         }
         t->release = p->ops->end_helper(t->release);
@@ -163,6 +198,11 @@ static void finish(Takedown *t) {
                 t->done(t->userdata);
                 return;
         }
+        if (t->giving_since == 0) {
+                t->giving_since = loop_now(t->world->loop, LOOP_MONOTONIC);
+                if (loop_call_in(t->world->loop, &t->patience, PATIENCE, on_takes_long, t) < 0)
+                        log_warning("VM %s: no timer; a give-back that takes long will not be told.", t->name);
+        }
         if (!h->ops->give_back) {
                 release(t);
                 return;
@@ -176,4 +216,5 @@ void takedown_done(Takedown *t) {
         forget_ending(t);
         t->release = t->world->processes->ops->end_helper(t->release);
         t->retry = loop_timer_free(t->retry);
+        t->patience = loop_timer_free(t->patience);
 }

@@ -9,7 +9,7 @@
  * looked at, unless the guest reboots. Only then nothing of the VM is left. A step that fails is tried again without
  * limit: as long as the domain may be there, the VM has not halted. The reset alone is not: a function that fails it is
  * suspect, and keeps no VM from its end; where that cannot be noted it is tried again a few times, and then left to hostd
- * (remove_folder in hostd/vm/programs.h).
+ * (remove_folder in hostd/vm/programs.h). One that takes long is told when that is known, and when it is over.
  */
 
 #include "hostd/domain/domain-state.h"
@@ -31,6 +31,9 @@ typedef struct Takedown {
         HelperProcess *release;
         unsigned n_releases; /* tries */
         LoopTimer *retry;
+        LoopTimer *patience; /* until it is said that giving back takes long */
+        uint64_t giving_since; /* monotonic µs */
+        bool takes_long;
 } Takedown;
 
 void takedown_start(Takedown *t);
