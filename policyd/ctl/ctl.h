@@ -37,6 +37,7 @@ typedef struct Ctl {
         } *jobs; /* those */
         size_t n_jobs;
         char subject[37], job[37];    /* the object that uuid= names, and the job that was waited for; or "". See objects/outcome.h */
+        char *note;                   /* what is to be said of it, too; NULL: nothing */
         struct json_object *outcomes; /* records, with --json */
 } Ctl;
 

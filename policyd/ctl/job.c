@@ -220,8 +220,11 @@ static void note_what_changed(Ctl *ctl, const ViewObject *job) {
         if (!vm || !field_find(job->class, "end-time", &field) || started != streq(state, "halted"))
                 return;
         when = field_text(ctl->view, job, field);
-        fprintf(stderr, "note: this idempotency-key stands for the %s of VM '%s' that was done at %s. Since then the VM changed: it "
-                        "is %s now. Give a new key to ask anew.\n", operation, object_text(vm, "NameLabel"), strempty(when), state);
+        free(ctl->note);
+        ctl->note = text_printf("this idempotency-key stands for the %s of VM '%s' that was done at %s. Since then the VM changed: it is %s "
+                                "now. Give a new key to ask anew.",
+                operation, object_text(vm, "NameLabel"), strempty(when), state);
+        fprintf(stderr, "note: %s\n", strempty(ctl->note));
 }
 
 static int collect(Ctl *ctl, const char *path) {

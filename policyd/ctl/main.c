@@ -85,6 +85,7 @@ int main(int argc, char **argv) {
         if (ctl.args.json && r != EXIT_DONE)
                 (void) ctl_print_error();
         json_object_put(ctl.outcomes);
+        free(ctl.note);
         view_free(ctl.view);
         client_close(ctl.client);
         args_done(&ctl.args);

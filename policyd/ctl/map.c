@@ -434,6 +434,8 @@ static void draw_pgpu(const Pen *pen, struct json_object *p, Paint frame) {
                 draw_note(pen, frame, note);
         if (object_flag(map_object(p), "IsSystemDisplayDevice"))
                 draw_note(pen, frame, "dom0's own display: not for passthrough");
+        if (streq(object_text(map_object(p), "GPUGroup"), "/"))
+                draw_note(pen, frame, "in no GPU group: no VM is placed here");
 }
 
 static void draw_host(Pen *pen, struct json_object *host) {

@@ -187,7 +187,8 @@ static void print_status(struct json_object *s, View *v) {
 
         printf("policyd %s, epoch %s\n", answer_text(s, "version"), answer_text(s, "epoch"));
         printf("hosts   %s, %s online\n", answer_text(s, "hosts"), answer_text(s, "hosts-online"));
-        printf("PGPUs   %s in %s groups\n", answer_text(s, "pgpus"), answer_text(s, "gpu-groups"));
+        printf("PGPUs   %s in %s group%s\n", answer_text(s, "pgpus"), answer_text(s, "gpu-groups"),
+                streq(answer_text(s, "gpu-groups"), "1") ? "" : "s");
         printf("VMs     %s, %s running\n", answer_text(s, "vms"), answer_text(s, "vms-running"));
         printf("VGPUs   %s, %s resident, %s scheduled\n", answer_text(s, "vgpus"), answer_text(s, "vgpus-resident"),
                 answer_text(s, "vgpus-scheduled"));

@@ -183,6 +183,9 @@ static void suggest_key(StrBuf *b, VerbName v, const ClassInfo *class, const cha
                 nearest_look(&nearest, name, f->name);
         if (name && class && verb_has_key(v.verb, "uuid"))
                 nearest_look(&nearest, name, class->name);
+        /* Verbs of hosts take it; here it can only be where the VM is. */
+        if (class && streq(class->name, "vm") && streq(key, "host"))
+                nearest = (Nearest){.best = "resident-on"};
         if (!nearest.best)
                 return;
         strbuf_add(b, "; did you mean ");

@@ -26,9 +26,12 @@ int outcome_note(Ctl *ctl, int status) {
                 r = json_add_string(record, "job", ctl->job);
         if (r >= 0)
                 r = json_add_string(record, "outcome", status == EXIT_DONE ? "done" : "failed");
+        if (r >= 0 && ctl->note)
+                r = json_add_string(record, "note", ctl->note);
         if (r >= 0 && status != EXIT_DONE)
                 r = ctl_add_error(record);
         *ctl->subject = *ctl->job = '\0';
+        free(take_ptr(ctl->note));
         return r < 0 ? ctl_no_memory() : status;
 }
 
