@@ -175,13 +175,6 @@ static int say_ambiguous(const char *text, StrBuf *names) {
         return ctl_say_error("org.xenvgpu.Error.AmbiguousName", sentence);
 }
 
-/* "0000:83:00.0", or "83:00.0", as the map shows it. */
-static bool is_address(const char *address, const char *text) {
-        const char *shorter = startswith(address, "0000:");
-
-        return strcasecmp(address, text) == 0 || (shorter && strcasecmp(shorter, text) == 0);
-}
-
 /* A PGPU has no name of its own: its address, if only one host has it, or HOST/ADDRESS, as lists show it.
  * -ENOENT: not this way; -EEXIST: several hosts have it, and names lists them, if not more than a few. */
 static int find_pgpu(Ctl *ctl, const ClassInfo *class, const char *text, char **ret_path, StrBuf *names) {
@@ -195,14 +188,13 @@ static int find_pgpu(Ctl *ctl, const ClassInfo *class, const char *text, char **
                 view_list(ctl->view, class, &list, &n) < 0)
                 return -EIO;
         for (size_t i = 0; i < n; i++) {
-                const char *host = object_text(object_ref(ctl->view, list[i], "Host"), "NameLabel"),
-                           *address = object_text(list[i], "PCIID"), *rest = startswith(text, host);
+                _cleanup_free_ char *label = object_label(ctl->view, list[i]->path);
 
-                if (!is_address(address, text) && !(rest && *rest == '/' && is_address(address, rest + 1)))
+                if (!label || !pgpu_label_is(label, text))
                         continue;
                 found = list[i];
                 if (n_found < AMBIGUOUS_SHOWN)
-                        strbuf_addf(names, "%s%s/%s", n_found > 0 ? ", " : "", host, address);
+                        strbuf_addf(names, "%s%s", n_found > 0 ? ", " : "", label);
                 else if (n_found == AMBIGUOUS_SHOWN)
                         strbuf_add(names, ", …");
                 n_found++;

@@ -29,6 +29,29 @@ char *object_label(View *v, const char *path) {
         return text;
 }
 
+/* "0000:83:00.0", or "83:00.0", as the map shows it. */
+static bool is_address(const char *address, const char *text) {
+        const char *shorter = startswith(address, "0000:");
+
+        return strcasecmp(address, text) == 0 || (shorter && strcasecmp(shorter, text) == 0);
+}
+
+bool pgpu_label_is(const char *label, const char *text) {
+        const char *slash = strrchr(label, '/'), *given = strrchr(text, '/');
+        size_t n = slash ? (size_t) (slash - label) : 0;
+
+        if (given && ((size_t) (given - text) != n || strncmp(label, text, n) != 0))
+                return false;
+        return is_address(slash ? slash + 1 : label, given ? given + 1 : text);
+}
+
+static bool is_called(View *v, const char *path, const char *text) {
+        _cleanup_free_ char *label = object_label(v, path);
+        const ClassInfo *c = class_of_path(path);
+
+        return label && (streq(label, text) || (c && streq(c->name, "pgpu") && pgpu_label_is(label, text)));
+}
+
 /* "desk-1 (<uuid>) has GRID K100"; of a domain of which only a name is known, the name. */
 static char *outsider_text(View *v, struct json_object *one) {
         _cleanup_free_ char *type = NULL;
@@ -286,17 +309,13 @@ static bool made_matches(View *v, const ViewObject *o, const Field *f, const cha
 
 static bool element_matches(View *v, struct json_object *element, FieldKind kind, const char *text) {
         const char *value = strempty(json_object_get_string(element));
-        _cleanup_free_ char *label = NULL;
         char uuid[37];
 
         if (kind == FIELD_STRINGS)
                 return streq(value, text);
         if (strcasecmp(path_to_uuid(value, uuid), text) == 0)
                 return true;
-        if (!*uuid)
-                return false;
-        label = object_label(v, value);
-        return label && streq(label, text);
+        return *uuid && is_called(v, value, text);
 }
 
 bool field_matches(View *v, const ViewObject *o, FieldName name, const char *text) {
@@ -311,11 +330,8 @@ bool field_matches(View *v, const ViewObject *o, FieldName name, const char *tex
         if (kind >= FIELD_FIXED)
                 return made_matches(v, o, name.field, text);
         /* uuid= takes a name in lists, as it does where one object is meant. */
-        if (streq(name.field->property, "UUID")) {
-                _cleanup_free_ char *label = object_label(v, o->path);
-
-                return label && streq(label, text);
-        }
+        if (streq(name.field->property, "UUID"))
+                return is_called(v, o->path, text);
         if (kind != FIELD_REF && kind != FIELD_REFS && kind != FIELD_STRINGS && kind != FIELD_LABEL)
                 return false;
         if (!json_object_is_type(value, json_type_array))

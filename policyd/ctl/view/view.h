@@ -76,6 +76,8 @@ const char *path_to_uuid(const char *path, char buf[static 37]);
 /* What people call an object, "" when it has no name; its uuid when it is gone. The caller frees it, NULL without
  * memory. */
 char *object_label(View *v, const char *path);
+/* Whether a PGPU of this label is meant: "alpha/0000:83:00.0", "alpha/83:00.0", or the address alone, which several hosts may have. */
+bool pgpu_label_is(const char *label, const char *text);
 /* A field as people and scripts read it; the caller frees it, NULL without memory. */
 char *field_text(View *v, const ViewObject *o, FieldName name);
 /* What a number is set to: a limit, or whole PGPUs in units of size; "unlimited" is UINT64_MAX. -EINVAL. */

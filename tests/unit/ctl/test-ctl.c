@@ -287,7 +287,10 @@ static void test_filters(void **state) {
         assert_true(matches(v, vm, "uuid", vm->uuid));
         assert_true(matches(v, vm, "uuid", "desk-10"));
         assert_false(matches(v, vm, "uuid", "desk-1"));
-        assert_true(matches(v, pgpu, "uuid", "alpha/0000:86:00.0"));
+        for (const char *const *name = (const char *const[]){"alpha/0000:86:00.0", "alpha/86:00.0", "86:00.0", "0000:86:00.0", NULL}; *name; name++)
+                assert_true(matches(v, pgpu, "uuid", *name));
+        for (const char *const *name = (const char *const[]){"alph/86:00.0", "beta/86:00.0", "/86:00.0", "86:00.1", "alpha/", "", NULL}; *name; name++)
+                assert_false(matches(v, pgpu, "uuid", *name));
 }
 
 /* What a printer writes. */
