@@ -130,6 +130,23 @@ static bool selects(VerbName v, const Args *args) {
         return false;
 }
 
+/* vm= for vm-uuid=, and host= where uuid= is that of a host. */
+static int adopt_class(VerbName v, Args *args, const char *key) {
+        const ClassInfo *class = key_is_known(v, args, key) ? NULL : class_find(key);
+        const VerbArg *arg;
+        char longer[64];
+
+        if (!class)
+                return 0;
+        for (size_t n = 0; (arg = verb_arg(v.verb, n)); n++)
+                if (arg->kind == VERB_ARG_OBJECT && streq(arg->key, "uuid") && streq(arg->of, class->name))
+                        return args_rename(args, key, "uuid");
+        if (class == v.class)
+                return args_get(args, "uuid") ? 0 : args_rename(args, key, "uuid");
+        snprintf(longer, sizeof(longer), "%s-uuid", class->name);
+        return key_is_known(v, args, longer) && !args_get(args, longer) ? args_rename(args, key, longer) : 0;
+}
+
 /* Another spelling of a key: vm= for uuid=, and "_" for "-". */
 static int adopt_spelling(VerbName v, Args *args) {
         const char *class = v.verb->on ? v.verb->on : v.class ? v.class->name : NULL;
@@ -140,6 +157,8 @@ static int adopt_spelling(VerbName v, Args *args) {
         for (size_t i = 0; r == 0 && i < args->n; i++) {
                 char *key = args->args[i].key;
 
+                r = adopt_class(v, args, key);
+                key = args->args[i].key;
                 if (!strchr(key, '_') || strchr(key, ':') || key_is_known(v, args, key))
                         continue;
                 for (char *p = key; *p; p++)
