@@ -14,6 +14,7 @@
 
 #include "common/base/text.h"
 #include "common/io/command.h"
+#include "common/json/json-get.h"
 #include "policyd/ctl/verbs.h"
 
 /* Beside this program, installed or built. */
@@ -60,18 +61,47 @@ static int look_at(const char *path) {
         return ctl_say_error("org.xenvgpu.Error.InvalidRecord", sentence);
 }
 
+/* As root, on the master; %s is the file. */
+static const char *const steps[] = {
+        "systemctl stop xenvgpu-policyd",
+        "cp -a /var/lib/xenvgpu-policyd /var/lib/xenvgpu-policyd.before",
+        "rm -f /var/lib/xenvgpu-policyd/lock.mdb",
+        NULL, /* the file takes its place */
+        "systemctl start xenvgpu-policyd",
+        "xenvgpu status",
+};
+
+static char *step_nth(size_t i, const char *path) {
+        return steps[i] ? strdup(steps[i]) : text_printf("install -o xenvgpu -g xenvgpu -m 0600 '%s' /var/lib/xenvgpu-policyd/data.mdb", path);
+}
+
 static void print_steps(FILE *out, const char *path) {
-        fprintf(out,
-                "As root on the master (man xenvgpu-policyd, BACKUPS AND OLD COPIES):\n"
-                "  systemctl stop xenvgpu-policyd\n"
-                "  cp -a /var/lib/xenvgpu-policyd /var/lib/xenvgpu-policyd.before\n"
-                "  rm -f /var/lib/xenvgpu-policyd/lock.mdb\n"
-                "  install -o xenvgpu -g xenvgpu -m 0600 '%s' /var/lib/xenvgpu-policyd/data.mdb\n"
-                "  systemctl start xenvgpu-policyd\n"
-                "  xenvgpu status\n"
-                "Guests run on. VMs that were started since the backup are found again as their hosts are heard; until then\n"
-                "VMs of the backup do not start, and status names the hosts that are waited for.\n",
-                path);
+        fputs("As root on the master (man xenvgpu-policyd, BACKUPS AND OLD COPIES):\n", out);
+        for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+                _cleanup_free_ char *step = step_nth(i, path);
+
+                fprintf(out, "  %s\n", strempty(step));
+        }
+        fputs("Guests run on. VMs that were started since the backup are found again as their hosts are heard; until then\n"
+              "VMs of the backup do not start, and status names the hosts that are waited for.\n",
+                out);
+}
+
+static int print_steps_as_json(const char *path) {
+        _cleanup_json_ struct json_object *answer = json_object_new_object();
+        struct json_object *list = json_object_new_array();
+        int r = answer && list ? 0 : -ENOMEM;
+
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++) {
+                _cleanup_free_ char *step = step_nth(i, path);
+
+                r = step ? json_object_array_add(list, json_object_new_string(step)) : -ENOMEM;
+        }
+        r = r ?: json_add_string(answer, "file", path) ?: json_add_bool(answer, "restorable", true);
+        if (r == 0)
+                r = json_add(answer, "steps", take_ptr(list));
+        json_object_put(list);
+        return r < 0 || print_json(stdout, answer) < 0 ? ctl_no_memory() : EXIT_DONE;
 }
 
 int verb_pool_restore(Ctl *ctl) {
@@ -90,6 +120,8 @@ int verb_pool_restore(Ctl *ctl) {
         r = look_at(path);
         if (r != 0)
                 return r;
+        if (dry_run && ctl->args.json)
+                return print_steps_as_json(path);
         if (dry_run) {
                 printf("'%s' can be restored.\n", path);
                 print_steps(stdout, path);

@@ -81,6 +81,8 @@ int verb_metrics(Ctl *ctl) {
 
         if (http && !streq(http, "true"))
                 return ctl_usage("http= is true, or not given");
+        if (ctl->args.json)
+                return ctl_usage("metrics has formats of its own: format=text or format=openmetrics; capacity and status take --json");
         if (http)
                 return serve(ctl);
         r = ask(ctl, ctl_arg(ctl, "format") ?: "text", &text);

@@ -4,7 +4,8 @@
  *   14:08:24  vm desk-1: power-state halted -> running
  *   14:08:24  job 5c8e…: done
  *
- * On a terminal they are the last lines of a screen whose rest is the pool map, as it is now; in a pipe each is a line.
+ * On a terminal they are the last lines of a screen whose rest is the pool map, as it is now; in a pipe each is a line, and with --json
+ * each line an object.
  * The view holds the last value of each property; a signal brings the new one, and both are printed.
  */
 
@@ -53,18 +54,60 @@ static void print_object(const Watch *w, const ViewObject *o) {
                 fprintf(w->out, " %s", o->uuid);
 }
 
-static void print_removed(const Watch *w, const char *path) {
-        const ViewObject *o = view_get(w->ctl->view, path);
-        const ClassInfo *class = class_of_path(path);
+/* What happened to an object, or with path NULL to policyd itself. field: it was changed. */
+typedef struct Change {
+        const char *path, *event, *words; /* words: the end of a line for people, NULL: the values */
+        const Field *field;
+        const char *before, *now;
+} Change;
+
+static void print_as_json(const Watch *w, const Change *c) {
+        _cleanup_json_ struct json_object *o = json_object_new_object();
+        const ClassInfo *class = c->path ? class_of_path(c->path) : NULL;
+        _cleanup_free_ char *label = c->path ? object_label(w->ctl->view, c->path) : NULL;
+        time_t now = time(NULL);
+        char when[32], uuid[37];
+        struct tm tm;
+        int r = o ? 0 : -ENOMEM;
+
+        strftime(when, sizeof(when), "%Y%m%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+        r = r ?: json_add_string(o, "time", when) ?: json_add_string(o, "event", c->event);
+        if (r == 0 && class)
+                r = json_add_string(o, "class", class->name) ?: json_add_string(o, "uuid", path_to_uuid(c->path, uuid)) ?:
+                    json_add_string(o, "name-label", strempty(label));
+        if (r == 0 && c->field)
+                r = json_add_string(o, "field", c->field->name) ?: json_add_string(o, "before", c->before) ?:
+                    json_add_string(o, "now", c->now);
+        if (r == 0)
+                fprintf(w->out, "%s\n", json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+static void print_as_line(const Watch *w, const Change *c) {
+        const ViewObject *o = c->path ? view_get(w->ctl->view, c->path) : NULL;
+        const ClassInfo *class = c->path ? class_of_path(c->path) : NULL;
         char uuid[37];
 
         print_time(w->out);
         if (o)
                 print_object(w, o);
+        else if (c->path)
+                fprintf(w->out, "%s %s", class ? class->name : "object", path_to_uuid(c->path, uuid));
+        if (!c->field) {
+                fprintf(w->out, "%s\n", c->words);
+                return;
+        }
+        fprintf(w->out, ": %s ", c->field->name);
+        print_line(w->out, *c->before ? c->before : "-");
+        fputs(w->ctl->utf8 ? " → " : " -> ", w->out);
+        print_line(w->out, *c->now ? c->now : "-");
+        fputc('\n', w->out);
+}
+
+static void print_one(const Watch *w, const Change *c) {
+        if (w->ctl->args.json)
+                print_as_json(w, c);
         else
-                fprintf(w->out, "%s %s", class ? class->name : "object", path_to_uuid(path, uuid));
-        fputs(": removed\n", w->out);
-        view_forget(w->ctl->view, path);
+                print_as_line(w, c);
 }
 
 /* References are shown by name, since people read this. What policyd reckons with follows from the booking, which has a line. */
@@ -72,15 +115,8 @@ static void print_change(const Watch *w, const ViewObject *o, const Field *field
         const FieldName name = { .field = field, .as_label = true };
         _cleanup_free_ char *now = field_text(w->ctl->view, o, name);
 
-        if (!now || streq(before, now) || streq(field->property, "MemoryFreeComputed"))
-                return;
-        print_time(w->out);
-        print_object(w, o);
-        fprintf(w->out, ": %s ", field->name);
-        print_line(w->out, *before ? before : "-");
-        fputs(w->ctl->utf8 ? " → " : " -> ", w->out);
-        print_line(w->out, *now ? now : "-");
-        fputc('\n', w->out);
+        if (now && !streq(before, now) && !streq(field->property, "MemoryFreeComputed"))
+                print_one(w, &(Change){.path = o->path, .event = "changed", .field = field, .before = before, .now = now});
 }
 
 static void apply_property(const Watch *w, const char *path, const char *property, struct json_object *value) {
@@ -110,27 +146,28 @@ static void properties_changed(const Watch *w, const ClientSignal *s) {
 static void interfaces_added(const Watch *w, const ClientSignal *s) {
         const char *path = answer_nth_text(s->args, 0);
         _cleanup_json_ struct json_object *objects = json_object_new_object();
-        const ViewObject *o;
 
         if (!objects || !class_of_path(path))
                 return;
         json_object_object_add(objects, path, json_object_get(json_object_array_get_idx(s->args, 1)));
         view_add_all(w->ctl->view, objects);
-        o = view_get(w->ctl->view, path);
-        if (!o)
-                return;
-        print_time(w->out);
-        print_object(w, o);
-        fputs(": added\n", w->out);
+        if (view_get(w->ctl->view, path))
+                print_one(w, &(Change){.path = path, .event = "added", .words = ": added"});
+}
+
+static void interfaces_removed(const Watch *w, const ClientSignal *s) {
+        const char *path = answer_nth_text(s->args, 0);
+
+        print_one(w, &(Change){.path = path, .event = "removed", .words = ": removed"});
+        view_forget(w->ctl->view, path);
 }
 
 static int owner_changed(const Watch *w, const ClientSignal *s) {
-        print_time(w->out);
         if (isempty(answer_nth_text(s->args, 2))) {
-                fputs("policyd went away\n", w->out);
+                print_one(w, &(Change){.event = "policyd-lost", .words = "policyd went away"});
                 return 0;
         }
-        fputs("policyd is back\n", w->out);
+        print_one(w, &(Change){.event = "policyd-back", .words = "policyd is back"});
         return ctl_load(w->ctl);
 }
 
@@ -140,7 +177,7 @@ static int show(const Watch *w, const ClientSignal *s) {
         else if (streq(s->member, "InterfacesAdded"))
                 interfaces_added(w, s);
         else if (streq(s->member, "InterfacesRemoved"))
-                print_removed(w, answer_nth_text(s->args, 0));
+                interfaces_removed(w, s);
         else if (streq(s->member, "NameOwnerChanged"))
                 return owner_changed(w, s);
         return 0;
@@ -277,5 +314,5 @@ int verb_watch(Ctl *ctl) {
         r = ctl_load(ctl);
         if (r != 0)
                 return r;
-        return screen_is_possible() ? watch_screen(&w) : watch_lines(&w);
+        return screen_is_possible() && !ctl->args.json ? watch_screen(&w) : watch_lines(&w);
 }
