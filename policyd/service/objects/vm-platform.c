@@ -42,9 +42,8 @@ static Vgpu *pinned_vgpu(const Vm *vm) {
         return NULL;
 }
 
-/* Nothing but memory can be missing: the form and the limit were looked at. */
-static int follow_form(Policy *p, Vm *vm, Refusal *refusal) {
-        Vgpu *pinned = pinned_vgpu(vm);
+/* Nothing but memory can be missing: it was tried. */
+static int follow_form(Policy *p, Vm *vm, Vgpu *pinned, Refusal *refusal) {
         int r;
 
         if (pinned) {
@@ -57,6 +56,7 @@ static int follow_form(Policy *p, Vm *vm, Refusal *refusal) {
 
 int vm_set_platform(Policy *p, Vm *vm, struct json_object *platform, const char *text, Refusal *refusal) {
         _cleanup_json_ struct json_object *before = json_tokener_parse(isempty(vm->platform) ? "{}" : vm->platform);
+        Vgpu *pinned = pinned_vgpu(vm);
         bool differs;
         int r;
 
@@ -65,14 +65,12 @@ int vm_set_platform(Policy *p, Vm *vm, struct json_object *platform, const char 
         differs = form_differs(before, platform);
         r = check_record(vm, platform, refusal);
         if (differs)
-                r = r ?: refused(rule_vm_set_platform_vgpu(vm, refusal), refusal);
-        if (differs && !pinned_vgpu(vm))
-                r = r ?: check_limit(&p->batch, CLASS_VGPU, 1, refusal);
+                r = r ?: refused(rule_vm_set_platform_vgpu(vm, refusal), refusal) ?: platform_vgpu_try(&p->batch, vm, text, pinned, refusal);
         if (r != 0)
                 return r;
         if (text_set(&vm->platform, text) < 0)
                 return -ENOMEM;
         pool_touch(p->batch.pool, &vm->object, VM_PLATFORM, /* store= */ true);
         batch_open(&p->batch);
-        return differs ? batch_poison(&p->batch, follow_form(p, vm, refusal)) : 0;
+        return differs ? batch_poison(&p->batch, follow_form(p, vm, pinned, refusal)) : 0;
 }

@@ -87,29 +87,74 @@ static int make(Batch *b, Vm *vm, const ConfigVgpu *c, Refusal *refusal) {
         return vgpu_add_pinned(b, vm, c->pgpu, pool_type_by_identifier(b->pool, PASSTHROUGH_IDENTIFIER), /* extra_args= */ "", refusal);
 }
 
-/* All that can refuse, before anything is changed. */
-static int check_room(const Batch *b, const Vm *vm, const ConfigVgpu *wanted, size_t n, Refusal *refusal) {
-        size_t n_gone = 0, n_new = 0;
+void vm_trial_begin(VmTrial *t, const Vm *vm) {
+        *t = (VmTrial){.vm = *vm};
+        t->vm.vgpus = (PtrArray){.items = t->vgpus, .n = MIN_OF(vm->vgpus.n, (size_t) DEMAND_VGPUS_MAX)};
+        for (size_t i = 0; i < t->vm.vgpus.n; i++)
+                t->vgpus[i] = vm->vgpus.items[i];
+}
 
-        for_each(const Vgpu, v, &vm->vgpus)
-                n_gone += vgpu_is_of_config(v) && !is_named(vm, v);
+void vm_trial_drop(VmTrial *t, const Vgpu *v) {
+        size_t k = 0;
+
+        for (size_t i = 0; i < t->vm.vgpus.n; i++)
+                if (t->vgpus[i] != v)
+                        t->vgpus[k++] = t->vgpus[i];
+        t->n_gone += t->vm.vgpus.n - k;
+        t->vm.vgpus.n = k;
+}
+
+int vm_trial_add(const Batch *b, VmTrial *t, const Pgpu *pgpu, VgpuType *type, Refusal *refusal) {
+        uint32_t device = 0;
+        Vgpu *v;
+        int r;
+
+        r = refused(rule_vgpu_create(b->pool, &t->vm, pgpu->group, type, NULL, /* importing= */ true, &device, refusal), refusal);
+        if (r != 0)
+                return r;
+        v = &t->made[t->n_made++];
+        *v = (Vgpu){.vm = &t->vm, .group = pgpu->group, .type = type, .device = device, .pinned = true, .pinned_pci = pgpu->pci};
+        t->vgpus[t->vm.vgpus.n++] = v;
+        return 0;
+}
+
+int vm_trial_follow_config(const Batch *b, VmTrial *t, Refusal *refusal) {
+        ConfigVgpu wanted[DEMAND_VGPUS_MAX];
+        size_t n = config_vgpus_find(b->pool, &t->vm, wanted, ARRAY_SIZE(wanted)), n_new = 0;
+        int r = 0;
+
+        for (size_t i = t->vm.vgpus.n; i-- > 0;) {
+                const Vgpu *v = t->vgpus[i];
+
+                if (vgpu_is_of_config(v) && !is_named(&t->vm, v))
+                        vm_trial_drop(t, v);
+        }
         for (size_t i = 0; i < n; i++)
                 n_new += !wanted[i].there;
-        if (vm->vgpus.n + n_new > VGPU_DEVICE_MAX + 1 + n_gone)
+        if (t->vm.vgpus.n + n_new > VGPU_DEVICE_MAX + 1)
                 return refuse(refusal, ERROR_VM_PCI_BUS_FULL,
                         "The config of VM '%s' names %zu PGPUs, which are VGPUs as well, and with its other VGPUs it would have more than "
                         "%d. Take some out.",
-                        vm->name_label, n, VGPU_DEVICE_MAX + 1);
-        return n_new > n_gone ? check_limit(b, CLASS_VGPU, n_new - n_gone, refusal) : 0;
+                        t->vm.name_label, n, VGPU_DEVICE_MAX + 1);
+        for (size_t i = 0; i < n && r == 0; i++) {
+                if (config_vgpu_stands(&wanted[i]))
+                        continue;
+                if (wanted[i].there)
+                        vm_trial_drop(t, wanted[i].there);
+                r = vm_trial_add(b, t, wanted[i].pgpu, pool_type_by_identifier(b->pool, PASSTHROUGH_IDENTIFIER), refusal);
+        }
+        return r != 0 || t->n_made <= t->n_gone ? r : check_limit(b, CLASS_VGPU, t->n_made - t->n_gone, refusal);
 }
 
 int config_vgpus_ensure(Batch *b, Vm *vm, Refusal *refusal) {
         ConfigVgpu wanted[DEMAND_VGPUS_MAX];
         size_t n = config_vgpus_find(b->pool, vm, wanted, ARRAY_SIZE(wanted));
         bool changed = false;
+        VmTrial trial;
         int r;
 
-        r = check_room(b, vm, wanted, n, refusal);
+        vm_trial_begin(&trial, vm);
+        r = vm_trial_follow_config(b, &trial, refusal);
         if (r != 0)
                 return r;
         for (size_t i = vm->vgpus.n; i-- > 0;) {

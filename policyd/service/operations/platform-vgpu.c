@@ -152,11 +152,45 @@ int platform_vgpu_ensure(Batch *b, Vm *vm, bool starting, Refusal *refusal) {
         return r ?: config_vgpus_ensure(b, vm, refusal);
 }
 
+static void needs_free(Vm *copy) {
+        strv_free(copy->networks);
+        strv_free(copy->storage);
+        strv_free(copy->functions);
+        strv_free(copy->objections);
+}
+
+/* A copy has needs of its own, because a VGPU needs video memory. Freed by needs_free(). */
+static int find_needs(const Batch *b, Vm *copy, Refusal *refusal) {
+        JsonReader reader = {};
+        int r;
+
+        copy->networks = copy->storage = copy->functions = copy->objections = NULL;
+        r = vm_refresh_needs(b->pool, &reader, copy);
+        return r == -EINVAL ? refuse_record(refusal, "VM record", &reader) : r;
+}
+
+int platform_vgpu_try(const Batch *b, const Vm *vm, const char *platform, const Vgpu *without_or_null, Refusal *refusal) {
+        _cleanup_wish_ Wish w = {};
+        VmTrial t;
+        int r;
+
+        vm_trial_begin(&t, vm);
+        t.vm.platform = (char *) platform;
+        if (without_or_null)
+                vm_trial_drop(&t, without_or_null);
+        r = find_wish(b, &t.vm, /* starting= */ false, &w, refusal);
+        if (r == 0 && w.pgpu)
+                r = vm_trial_add(b, &t, w.pgpu, w.type, refusal);
+        r = r ?: vm_trial_follow_config(b, &t, refusal);
+        if (r != 0)
+                return r;
+        r = find_needs(b, &t.vm, refusal);
+        needs_free(&t.vm);
+        return r;
+}
+
 void vm_preview_done(VmPreview *v) {
-        strv_free(v->vm.networks);
-        strv_free(v->vm.storage);
-        strv_free(v->vm.functions);
-        strv_free(v->vm.objections);
+        needs_free(&v->vm);
 }
 
 static Vgpu *preview_add(VmPreview *preview, size_t *n_made, Pgpu *pgpu, VgpuType *type, const PciAddress *address) {
@@ -188,7 +222,6 @@ static void preview_config(const Batch *b, const Vm *vm, VmPreview *preview, siz
 int platform_vgpu_preview(
         const Batch *b, const Vm *vm, VmPreview *preview, const Vm **ret, Refusal *refusal) {
         _cleanup_wish_ Wish w = {};
-        JsonReader reader = {};
         size_t n_made = 0;
         int r;
 
@@ -208,10 +241,6 @@ int platform_vgpu_preview(
         preview_config(b, vm, preview, &n_made);
         if (n_made == 0)
                 return 0;
-        /* The copy has needs of its own, because a VGPU needs video memory. */
-        r = vm_refresh_needs(b->pool, &reader, &preview->vm);
-        if (r == -EINVAL)
-                return refuse_record(refusal, "VM record", &reader);
         *ret = &preview->vm;
-        return r;
+        return find_needs(b, &preview->vm, refusal);
 }

@@ -8,6 +8,8 @@
 #include "policyd/decide/assign.h"
 #include "policyd/service/base/batch.h"
 
+/* Whether that would do, with another platform and without that VGPU: what could refuse it, and nothing is changed. */
+int platform_vgpu_try(const Batch *b, const Vm *vm, const char *platform, const Vgpu *without_or_null, Refusal *refusal);
 int platform_vgpu_ensure(Batch *b, Vm *vm, bool starting, Refusal *refusal);
 
 /* A VM as a start would see it: itself, or a copy with VGPUs of which the pool knows nothing. */

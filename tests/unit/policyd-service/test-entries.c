@@ -98,10 +98,48 @@ static void a_vgpu_follows_its_platform(void **state) {
         assert_null(strstr(vm->platform, "vgpu_pci_id"));
 }
 
+/* Refused in the end, all is as it was. */
+static void a_platform_is_changed_as_a_whole(void **state) {
+        static const char record[] = "{\"name_label\":\"v\",\"platform\":{\"vgpu_pci_id\":\"0000:09:00.0\",\"vgpu_config\":\"grid_k100.conf\"},"
+                                     "\"config\":{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"max_memkb\":1048576},\"pcidevs\":[{\"bus\":132}]}}";
+        FakeHost *h;
+        _cleanup_world_ World *w = world_of_one_k1(&h);
+        PolicyOptions options = w->options;
+        _cleanup_free_ char *before = NULL;
+        FakeHost *other = fake_host_add("beta");
+        Uuid id, vgpu;
+        Vm *vm;
+
+        /* The GPU that its config names comes later. */
+        assert_int_equal(world_request(w, vms_create(w->policy, record, &vm, fresh(w))), ERROR_NONE);
+        id = vm->object.id;
+        assert_int_equal(vm->vgpus.n, 1);
+        vgpu = world_vgpu(w, &id, 0)->object.id;
+        fake_k2_add(other);
+        assert_int_equal(world_add_host(w, other), ERROR_NONE);
+        vm = world_vm(w, &id);
+        before = strdup(vm->platform);
+        options.limits[CLASS_VGPU] = 1;
+        policy_set_limits(w->policy, &options);
+        change(w, &vm->object, "Platform", false, (const char *[]){"vgpu_config", "grid_k140q.conf", NULL}, NULL);
+        assert_int_equal(w->refusal.code, ERROR_LIMIT_REACHED);
+        vm = world_vm(w, &id);
+        assert_string_equal(vm->platform, before);
+        assert_int_equal(vm->vgpus.n, 1);
+        assert_true(uuid_equal(&world_vgpu(w, &id, 0)->object.id, &vgpu));
+
+        options.limits[CLASS_VGPU] = 2;
+        policy_set_limits(w->policy, &options);
+        change(w, &vm->object, "Platform", false, (const char *[]){"vgpu_config", "grid_k140q.conf", NULL}, NULL);
+        assert_int_equal(w->refusal.code, ERROR_NONE);
+        assert_int_equal(world_vm(w, &id)->vgpus.n, 2);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(no_object_keeps_more_than_so_much),
                 cmocka_unit_test(a_vgpu_follows_its_platform),
+                cmocka_unit_test(a_platform_is_changed_as_a_whole),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
