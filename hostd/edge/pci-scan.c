@@ -486,8 +486,14 @@ int pci_scan_division(const PciScanSettings *settings, Pgpu *p) {
                 return 0;
         p->n_functions = (uint32_t) n;
         p->division_is_ours = settings->runtime && !settings->keeps_divisions &&
-                              division_read(settings->runtime, &p->address, &note) >= 0;
+                              division_read_of(settings->runtime, &p->address, n, &note) >= 0;
         return find_suspects(settings, p, functions);
+}
+
+int pci_forget_stale_division(const PciScanSettings *settings, const Pgpu *p) {
+        return p->n_functions > 0 || !p->division_is_ours
+                       ? 0
+                       : division_forget_stale(settings->runtime, settings->sysfs_path ?: PCI_SYSFS, &p->address);
 }
 
 int pci_find_physical(const PciScanSettings *settings, const PciAddress *address, PciAddress *ret) {

@@ -29,6 +29,8 @@ int pci_scan(const PciScanSettings *settings, const ProblemSink *problems, Pgpu 
         char ***ret_others); /* the addresses of what else Xen can be told of: no bridges, no displays, nothing of a PGPU; an idset */
 /* How the PGPU is divided now, and which of its functions are suspect. The program of a VM may divide it at any moment. -ENOMEM. */
 int pci_scan_division(const PciScanSettings *settings, Pgpu *p);
+/* Forgets how hostd divided it, where somebody else took all functions back since: those that somebody makes later are not ours. */
+int pci_forget_stale_division(const PciScanSettings *settings, const Pgpu *p);
 /* The physical function of a virtual one, as it stands now; -ENOENT: it is none, or this is a listing. */
 int pci_find_physical(const PciScanSettings *settings, const PciAddress *address, PciAddress *ret);
 /* Whether a function that was there does not answer now. A listing does not change. */

@@ -21,7 +21,6 @@
 #include "hostd/run/division.h"
 #include "hostd/run/pci-function.h"
 
-#define AUTOPROBE "sriov_drivers_autoprobe"
 #define APPEAR_TRIES 50
 #define APPEAR_PAUSE_NS 100000000L
 
@@ -153,7 +152,7 @@ static void write_profile(const Board *b) {
 static bool read_autoprobe(const Board *b) {
         _cleanup_free_ char *before = NULL;
 
-        return pci_function_read(b->wish->sysfs, &b->wish->physical, AUTOPROBE, &before) < 0 || !streq(before, "0");
+        return pci_function_read(b->wish->sysfs, &b->wish->physical, DIVISION_AUTOPROBE, &before) < 0 || !streq(before, "0");
 }
 
 /* The drivers of dom0 keep away from what guests get. */
@@ -161,10 +160,10 @@ static int make_without_drivers(const Board *b, bool autoprobe) {
         int r;
 
         if (autoprobe)
-                (void) write_number(b, AUTOPROBE, 0);
+                (void) write_number(b, DIVISION_AUTOPROBE, 0);
         r = write_number(b, "sriov_numvfs", b->wish->num_vfs);
         if (autoprobe)
-                (void) write_number(b, AUTOPROBE, 1);
+                (void) write_number(b, DIVISION_AUTOPROBE, 1);
         return r;
 }
 
@@ -268,12 +267,12 @@ static int refuse_fixed(const Board *b) {
 /* 1: nothing is to be done, 0: divide, negative: refused. Leaves no functions where it returns 0. */
 static int prepare(Board *b) {
         _cleanup_(division_done) Division d = {};
-        bool noted = division_read(b->runtime, &b->wish->physical, &d) >= 0;
+        bool noted = division_read_of(b->runtime, &b->wish->physical, b->n_functions, &d) >= 0;
         int r;
 
         /* A helper was cut off. */
         if (noted && !d.made && d.autoprobe && !read_autoprobe(b))
-                (void) write_number(b, AUTOPROBE, 1);
+                (void) write_number(b, DIVISION_AUTOPROBE, 1);
         if (b->wish->keep || (b->n_functions > 0 && !noted))
                 return b->n_functions == b->wish->num_vfs ? 1 : refuse_fixed(b);
         if (b->n_functions == 0)
@@ -303,7 +302,7 @@ int board_take_back(Board *b) {
         _cleanup_(division_done) Division d = {};
         int r;
 
-        if (division_read(b->runtime, &b->wish->physical, &d) < 0 || isempty(d.type) || b->n_taken > 0)
+        if (division_read_of(b->runtime, &b->wish->physical, b->n_functions, &d) < 0 || isempty(d.type) || b->n_taken > 0)
                 return 0;
         for (size_t i = 0; i < b->n_functions; i++)
                 if (board_is_held_by_others(b, &b->functions[i]))

@@ -132,7 +132,16 @@ static void notify_hardware_changes(Gpus *g, const Hardware *before) {
         }
 }
 
+/* Of functions that somebody else took back: else those that somebody makes later would look like ours. */
+static void forget_stale_note(const HardwareSettings *settings, const Pgpu *p) {
+        int r = pci_forget_stale_division(&settings->pci, p);
+
+        if (r < 0)
+                log_warning("The note of how PGPU %s was divided stays: %s.", PCI_TEXT(&p->address), strerror(-r));
+}
+
 int gpus_rescan(Gpus *g, const char *const *used) {
+        const HardwareSettings settings = settings_of(g, used);
         Hardware hardware = {}, before = g->hardware;
         int r;
 
@@ -145,6 +154,8 @@ int gpus_rescan(Gpus *g, const char *const *used) {
         }
 
         g->hardware = hardware;
+        for (size_t i = 0; i < hardware.n_pgpus; i++)
+                forget_stale_note(&settings, &hardware.pgpus[i]);
         notify_hardware_changes(g, &before);
         hardware_done(&before);
         return 0;
@@ -170,6 +181,8 @@ static int look_at_division(Gpus *g, const HardwareSettings *settings, Pgpu *p) 
 
         before.suspicion = said;
         r = pci_scan_division(&settings->pci, p);
+        if (r >= 0)
+                forget_stale_note(settings, p);
         if (r >= 0)
                 notify_division(g, &before, p);
         return r < 0 ? r : !same_division(&before, p) || !same_health(&before, p);

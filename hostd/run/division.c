@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/io/file-lock.h"
 #include "common/io/file.h"
 #include "hostd/run/division.h"
 #include "hostd/run/json-file.h"
+#include "hostd/run/pci-function.h"
 
 #define NOTE_SIZE_MAX 4096
 
@@ -34,6 +36,11 @@ static char *path_of(const char *runtime, const PciAddress *function, const char
         return ret;
 }
 
+static char *path_of_lock(const char *runtime, char ret[static PATH_MAX]) {
+        (void) snprintf(ret, PATH_MAX, "%s/divisions/lock", runtime);
+        return ret;
+}
+
 static int forget(const char *path) {
         return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
@@ -41,6 +48,47 @@ static int forget(const char *path) {
 int division_read(const char *runtime, const PciAddress *physical, Division *ret) {
         return json_file_read_record(
                 path_of(runtime, physical, "", (char[PATH_MAX]){}), NULL, NOTE_SIZE_MAX, &table, ret);
+}
+
+/* The kernel makes as many as it is told. A helper that was cut off may have left too few; gimtool's number is its own. */
+static bool is_of_others(const Division *d, size_t n_functions) {
+        return !isempty(d->type) && (d->made ? n_functions != d->num_vfs : n_functions > d->num_vfs);
+}
+
+int division_read_of(const char *runtime, const PciAddress *physical, size_t n_functions, Division *ret) {
+        _cleanup_(division_done) Division d = {};
+        int r;
+
+        r = division_read(runtime, physical, &d);
+        if (r < 0 || (n_functions > 0 && is_of_others(&d, n_functions)))
+                return r < 0 ? r : -ENOENT;
+        *ret = take_struct(d);
+        return 0;
+}
+
+/* The driver's setting is not yet as it was before. */
+static bool owes_autoprobe(const char *sysfs, const PciAddress *physical, const Division *d) {
+        _cleanup_free_ char *now = NULL;
+
+        return !d->made && d->autoprobe && pci_function_read(sysfs, physical, DIVISION_AUTOPROBE, &now) >= 0 && streq(now, "0");
+}
+
+int division_forget_stale(const char *runtime, const char *sysfs, const PciAddress *physical) {
+        _cleanup_(division_done) Division d = {};
+        PciAddress function;
+        size_t n = 0;
+        int lock, r;
+
+        r = file_lock_try(path_of_lock(runtime, (char[PATH_MAX]){}), &lock);
+        if (r < 0)
+                return r == -EBUSY || r == -ENOENT ? 0 : r;
+        r = division_read(runtime, physical, &d);
+        if (r >= 0)
+                r = pci_function_list_virtual(sysfs, physical, &function, 1, &n);
+        if (r >= 0 && n == 0 && !owes_autoprobe(sysfs, physical, &d))
+                r = division_forget(runtime, physical);
+        (void) file_unlock(lock);
+        return r == -ENOENT ? 0 : r;
 }
 
 int division_write(const char *runtime, const PciAddress *physical, const Division *d) {

@@ -12,13 +12,15 @@
  *
  * The note of a division is written before the first function is made, with "made" false, so that a helper that was cut off
  * leaves no functions that look like somebody else's. The kernel decides what there is: a PGPU that has functions and no
- * note was divided by somebody else, and its division is fixed.
+ * note, or another number than its note says, was divided by somebody else, and its division is fixed.
  */
 
 #include "common/base/pci-address.h"
 
 /* xenvgpu-domain with it looks again at suspect functions: RUNTIME SYSFS PGPU 0|1 (whether it may take them back). */
 #define DIVISION_LOOK_VERB "--look-at-functions"
+
+#define DIVISION_AUTOPROBE "sriov_drivers_autoprobe"
 
 typedef struct Division {
         uint32_t num_vfs, vf_fb_mib;
@@ -31,6 +33,11 @@ void division_done(Division *d);
 
 /* folder is the one above divisions/. -ENOENT; -EBADMSG. */
 int division_read(const char *runtime, const PciAddress *physical, Division *ret);
+/* The one of the functions that stand. -ENOENT also where they are not those of the note: somebody else took these back. */
+int division_read_of(const char *runtime, const PciAddress *physical, size_t n_functions, Division *ret);
+/* Forgets the note of a PGPU that has no functions any more, unless a helper is at work, or the next one has still to undo
+ * something by that note. */
+int division_forget_stale(const char *runtime, const char *sysfs, const PciAddress *physical);
 int division_write(const char *runtime, const PciAddress *physical, const Division *d);
 int division_forget(const char *runtime, const PciAddress *physical); /* no note is fine */
 
