@@ -79,7 +79,7 @@ MachineBoard *boards_find(Machine *m, const PciAddress *function, unsigned *ret_
         return b;
 }
 
-static bool is_whole_given(const Machine *m, const PciAddress *physical) {
+static bool is_given(const Machine *m, const PciAddress *physical) {
         for (const XenDomain *d = m->inside->domains; d; d = d->next)
                 for (size_t i = 0; i < d->n_functions; i++)
                         if (pci_address_compare(&d->functions[i], physical) == 0)
@@ -146,7 +146,7 @@ bool boards_divide(Machine *m) {
         PciAddress physical;
         MachineBoard *b = own_board(m, &physical);
 
-        if (!b || b->n > 0 || is_whole_given(m, &physical))
+        if (!b || b->n > 0 || is_given(m, &physical))
                 return false;
         set_number(m, b, &physical, (unsigned) chance_between(m->dice, 1, b->total), "others");
         if (chance(m->dice, 800))
@@ -165,14 +165,47 @@ bool boards_reset_behind(Machine *m) {
         return true;
 }
 
-/* hostd's helper looks for the function among those of the driver that gives functions to guests. */
-void boards_hold(Machine *m, const PciAddress *function, bool hold) {
-        _cleanup_free_ char *folder = path_join(m->inside->runtime_dir, "sys/drivers/pciback");
-        _cleanup_free_ char *path = path_join(folder, PCI_TEXT(function));
+static bool is_noted(const Machine *m, const PciAddress *function) {
+        for (const Folder *f = m->inside->folders; f; f = f->next) {
+                FunctionNote note;
 
-        if (hold && (mkdir_parents(folder, 0700) < 0 || file_write_atomic(path, "", 0, 0600) < 0))
+                if (f->function && function_note_read(f->path, &note) >= 0 && pci_address_compare(&note.virtual, function) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* hostd's helper looks for it among those of the driver that gives functions to guests. */
+static char *path_of_hold(const Machine *m, const PciAddress *function) {
+        _cleanup_free_ char *folder = path_join(m->inside->runtime_dir, "sys/drivers/pciback");
+
+        if (mkdir_parents(folder, 0700) < 0)
                 abort();
-        if (!hold)
+        return path_join(folder, PCI_TEXT(function));
+}
+
+bool boards_lend(Machine *m, PciAddress *ret) {
+        PciAddress physical, function;
+        const MachineBoard *b = own_board(m, &physical);
+        _cleanup_free_ char *path = NULL;
+
+        if (!b || b->n == 0 || m->inside->helpers)
+                return false;
+        function = physical;
+        function.fn = b->n;
+        if (is_given(m, &function) || is_noted(m, &function))
+                return false;
+        path = path_of_hold(m, &function);
+        if (file_write_atomic(path, "", 0, 0600) < 0)
+                abort();
+        *ret = function;
+        return true;
+}
+
+void boards_take_back(Machine *m, const PciAddress *function) {
+        _cleanup_free_ char *path = function->fn > 0 ? path_of_hold(m, function) : NULL;
+
+        if (path)
                 (void) unlink(path);
 }
 
@@ -194,7 +227,7 @@ const char *pci_function_driver(const char *sysfs, const PciAddress *function, c
         unsigned number;
         const MachineBoard *b = find(sysfs, function, &m, &number);
 
-        (void) stpcpy(buf, !b ? "" : number > 0 || is_whole_given(m, function) ? "pciback" : "xe");
+        (void) stpcpy(buf, !b ? "" : number > 0 || is_given(m, function) ? "pciback" : "xe");
         return buf;
 }
 
@@ -319,7 +352,7 @@ static int write_number(Machine *m, MachineBoard *b, const PciAddress *physical,
                 history_strike(&m->count_undivide);
         if (fails || (n > 0 && b->n > 0 && n != b->n))
                 return -EBUSY;
-        if (is_lost(m) || n > b->total || is_whole_given(m, physical))
+        if (is_lost(m) || n > b->total || is_given(m, physical))
                 return n > b->total ? -ERANGE : -ENOENT;
         if (n == b->n)
                 return 0;
@@ -388,7 +421,7 @@ void boards_list(Machine *m) {
 
                 n_suspect += division_read_suspicion(m->inside->runtime_dir, &function, &why) >= 0;
         }
-        noted = division_read(m->inside->runtime_dir, &physical, &note) >= 0;
+        noted = division_read_of(m->inside->runtime_dir, &physical, b->n, &note) >= 0;
         (void) snprintf(division, sizeof(division), b->n == 0 ? "none" : noted && !m->keeps_divisions ? "ours-%u" : "fixed-%u", b->n);
         history_add(m->history, "%s board=%s has=%u division=%s suspect=%u autoprobe=%d note=%s", m->name, PCI_TEXT(&physical), b->n, division,
                 n_suspect, !b->no_autoprobe, !noted ? "none" : note.made ? "made" : "unmade");

@@ -31,8 +31,9 @@ uint32_t board_type_functions(const MachineBoard *b, const BoardType *t);
 Machine *boards_machine_of(const char *path);
 /* The board of a physical or virtual function, and its number, 0 for the physical one; NULL: it is none. */
 MachineBoard *boards_find(Machine *m, const PciAddress *function, unsigned *ret_card, unsigned *ret_number);
-/* A domain of other people has it: nobody else gives it away. */
-void boards_hold(Machine *m, const PciAddress *function, bool hold);
+/* To a domain of other people, while nobody chooses one; it is held from now on, so that nobody else gives it away. */
+bool boards_lend(Machine *m, PciAddress *ret);
+void boards_take_back(Machine *m, const PciAddress *function); /* any function */
 
 /* Helpers. */
 typedef struct Helper Helper;

@@ -190,37 +190,36 @@ static void end_foreign(void *userdata) {
         XenDomain *d = userdata;
 
         d->machine->inside->n_foreign--;
-        boards_hold(d->machine, &d->functions[0], false);
+        boards_take_back(d->machine, &d->functions[0]);
         xen_remove(d, "ended");
 }
 
-/* Of a divided board rather one function than the whole, which would take them all from their board. */
-static void take_virtual(Machine *m, PciAddress *function) {
+/* A whole card, where the host has no orders; nothing of a board that is divided. */
+static bool choose_card(Machine *m, PciAddress *ret) {
+        char status[HOST_DESCRIPTION_MAX];
         unsigned card, number;
-        const MachineBoard *b = boards_find(m, function, &card, &number);
+        const MachineBoard *b;
 
-        if (!b || b->n == 0)
-                return;
-        function->fn = (uint8_t) chance_between(m->dice, 1, b->n);
-        boards_hold(m, function, true);
+        if (m->inside->folders || !strstr(host_describe(m->inside->hostd, status), " 0 VMs running,") || strstr(status, " starting"))
+                return false;
+        *ret = (PciAddress){.bus = (uint8_t) (0x83 + chance_between(m->dice, 0, m->n_pgpus - 1))};
+        b = boards_find(m, ret, &card, &number);
+        return !b || b->n == 0;
 }
 
 bool guests_make_foreign(Machine *m) {
-        char status[HOST_DESCRIPTION_MAX];
+        PciAddress function;
         XenDomain *d;
         Uuid vm;
 
-        /* It takes a GPU that no order names: the host has none. */
-        if (!m->inside->hostd || m->inside->folders || m->inside->n_foreign > 0 ||
-                !strstr(host_describe(m->inside->hostd, status), " 0 VMs running,") || strstr(status, " starting") ||
+        if (!m->inside->hostd || m->inside->n_foreign > 0 || (!boards_lend(m, &function) && !choose_card(m, &function)) ||
                 loop_new_uuid(m->loop, &vm) < 0)
                 return false;
         d = make_domain(m, &vm, NULL, NULL);
         d->is_foreign = true;
         d->functions = calloc(1, sizeof(PciAddress));
-        d->functions[0] = (PciAddress){.bus = (uint8_t) (0x83 + chance_between(m->dice, 0, m->n_pgpus - 1))};
+        d->functions[0] = function;
         d->n_functions = 1;
-        take_virtual(m, &d->functions[0]);
         m->inside->n_foreign++;
         say_created(d, NULL);
         live(d, chance_between(m->dice, SECOND, 120 * SECOND), end_foreign);

@@ -289,6 +289,19 @@ static void choose_fingerprint(Work *work, Arguments *a) {
         set_text(a, 0, chance(&work->world->dice, 500) ? "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" : "");
 }
 
+/* Rather a PGPU of which a function is suspect. */
+static void choose_ill(Work *work, Arguments *a) {
+        const PtrArray *all = &policy_pool(work->world->policy)->objects[CLASS_PGPU];
+        size_t first = all->n > 0 ? chance_between(&work->world->dice, 0, all->n - 1) : 0;
+
+        for (size_t i = 0; i < all->n; i++) {
+                const Pgpu *p = all->items[(first + i) % all->n];
+
+                if (p->n_suspect > 0)
+                        a->objects[0] = p->object.id;
+        }
+}
+
 /* Rather a type that the group has. */
 static void choose_type_of(Work *work, const Uuid *group, Uuid *type) {
         const GpuGroup *g = pool_get(policy_pool(work->world->policy), CLASS_GPU_GROUP, group);
@@ -444,7 +457,7 @@ const Method work_methods[] = {
         OF(PGPU, "RemoveEnabledVGPUType", 1, "pt", .perform = remove_type),
         OF(PGPU, "SetEnabledVGPUTypes", 1, "p", .perform = set_some_types, .choose = choose_number),
         OF(PGPU, "Adopt", 2, "pp", .perform = adopt_pgpu, .choose = choose_absent),
-        OF(PGPU, "ClearHealth", 2, "p", .perform = clear_health),
+        OF(PGPU, "ClearHealth", 3, "p", .perform = clear_health, .choose = choose_ill),
         OF(PGPU, "SetOtherConfig", 1, "pnd", .perform = set_other_config, .choose = choose_number),
         OF(PGPU, "ChangeOtherConfig", 1, "pnd", .perform = change_other_config, .choose = choose_number),
         OF(PGPU, "GetRemainingCapacity", 1, "pt", .perform = pgpu_capacity_of, .flags = METHOD_READS),
