@@ -21,6 +21,8 @@ typedef struct Board {
         Id host, address;
         unsigned has;
         bool is_by_others, is_reset;
+        bool is_noted, is_made; /* hostd has a note of how it divides it, and did so */
+        unsigned noted;         /* into how many by that */
         bool is_there; /* in the list that is read now */
         Id division, note;
         unsigned n_suspect;
@@ -213,7 +215,8 @@ static void check_division(FunctionsAudit *a, const Board *b, const char *line) 
                         is_of_board(a->holders.items[i].address, b->address))
                         broken(a, "divided-in-use", "hostd divides %s of %s, or undoes that, and domain %s has %s", b->address, b->host,
                                 a->holders.items[i].domid, a->holders.items[i].address);
-        if (b->is_by_others && !streq(line_value(line, "was", was), "0"))
+        /* As many as it made itself, and it has not seen that these are others: it cannot know. */
+        if (b->is_by_others && !streq(line_value(line, "was", was), "0") && !(b->is_noted && (b->is_made ? b->has == b->noted : b->has <= b->noted)))
                 broken(a, "fixed-undone", "hostd takes back functions of %s of %s, which others made", b->address, b->host);
 }
 
@@ -339,6 +342,8 @@ static void check_board(FunctionsAudit *a, const Board *b) {
                 broken(a, "disagree", "%s of %s has %u suspect functions; the pool says %u", b->address, b->host, b->n_suspect, b->pool_suspect);
         if (b->pool_used != used_of(a, b))
                 broken(a, "disagree", "%lu of %s of %s are used; the pool says %lu", used_of(a, b), b->address, b->host, b->pool_used);
+        if (b->has == 0 && !streq(b->note, "none") && b->has_autoprobe)
+                broken(a, "left-behind", "%s of %s has no functions, and hostd's note that it divided it stays", b->address, b->host);
         if (!b->has_autoprobe && !streq(b->note, "unmade"))
                 broken(a, "left-behind", "new functions of %s of %s get no driver", b->address, b->host);
         if (a->quiet && b->n_suspect > count_ill(a, b) && !b->is_reset)
@@ -382,6 +387,14 @@ static void on_listed(FunctionsAudit *a, const char *host, const char *address, 
         line_value(line, "note", b->note);
 }
 
+static void on_division_noted(Board *b, const char *what, const char *line) {
+        Id number;
+
+        b->is_noted = !streq(what, "gone");
+        b->is_made = streq(what, "made");
+        b->noted = (unsigned) atoi(line_value(line, "number", number));
+}
+
 static void on_board(FunctionsAudit *a, const char *host, const char *address, const char *line) {
         Id word;
 
@@ -389,6 +402,8 @@ static void on_board(FunctionsAudit *a, const char *host, const char *address, c
                 on_listed(a, host, address, line);
         else if (*line_value(line, "functions", word))
                 on_divided(a, host, address, line);
+        else if (*line_value(line, "note", word))
+                on_division_noted(board_of(a, host, address), word, line);
         else
                 board_of(a, host, address)->is_reset = true;
 }

@@ -11,7 +11,8 @@
  *   whole-divided      a board is given as a whole while it has functions
  *   fixed-undone       hostd takes back functions that others made
  *   stays-suspect      all is quiet, the host was rescanned, and a function that is well is suspect
- *   left-behind        all is quiet, and new functions would get no driver, though no division is under way
+ *   left-behind        all is quiet, and new functions would get no driver, though no division is under way; or hostd's note of a
+ *                      division stays, and the board has no functions
  *   disagree           all is quiet, and the pool says another division, other suspects or another use of a board than there is
  */
 

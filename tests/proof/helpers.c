@@ -221,12 +221,31 @@ static const char *who(const Machine *m) {
         return h ? h->argv[1] : "hostd";
 }
 
-static void say_note(const char *path, const char *what) {
+/* "…/divisions/0000:83:00.0" */
+static const char *is_division(const char *path) {
+        const char *at = strstr(path, "/divisions/");
+
+        return at && strlen(at + strlen("/divisions/")) == strlen("0000:83:00.0") ? at + strlen("/divisions/") : NULL;
+}
+
+static void say_division(const Machine *m, const char *board, const char *data_or_null) {
+        const char *number = data_or_null ? strstr(data_or_null, "\"num_vfs\":") : NULL;
+
+        if (!number)
+                history_add(m->history, "%s board=%s note=gone by=%s", m->name, board, who(m));
+        else
+                history_add(m->history, "%s board=%s note=%s number=%d by=%s", m->name, board,
+                        strstr(data_or_null, "\"made\":true") ? "made" : "unmade", atoi(number + strlen("\"num_vfs\":")), who(m));
+}
+
+static void say_note(const char *path, const char *data_or_null) {
         char function[PCI_ADDRESS_TEXT_MAX];
         const Machine *m = boards_machine_of(path);
 
         if (m && is_suspicion(path, function))
-                history_add(m->history, "%s function=%s note=%s by=%s", m->name, function, what, who(m));
+                history_add(m->history, "%s function=%s note=%s by=%s", m->name, function, data_or_null ? "suspect" : "gone", who(m));
+        else if (m && is_division(path))
+                say_division(m, is_division(path), data_or_null);
 }
 
 static bool note_fails(const char *path) {
@@ -244,7 +263,7 @@ int __wrap_unlink(const char *path) {
         }
         r = __real_unlink(path);
         if (r == 0)
-                say_note(path, "gone");
+                say_note(path, NULL);
         return r;
 }
 
@@ -255,6 +274,6 @@ int __wrap_file_write_atomic(const char *path, const char *data, size_t size, un
                 return fiber_is_dead() ? -EINTR : -ENOSPC;
         r = __real_file_write_atomic(path, data, size, mode);
         if (r >= 0)
-                say_note(path, "suspect");
+                say_note(path, data);
         return r;
 }

@@ -139,6 +139,14 @@ static void boards_are_whole_or_divided(void **state) {
         EXPECT(0, DIVIDED, CHOSEN("s"), GIVEN("s"), UNDONE("others"), DIVIDED);
         EXPECT(0, DIVIDED, UNDONE("others"));
         EXPECT(1, "1.0 h1 board=0:3.0 functions=2 was=0 by=others", UNDONE("hostd"));
+        /* hostd has not seen that these are not its own. */
+#define AGAIN(n) UNDONE("others"), "5.0 h1 board=0:3.0 functions=" n " was=0 by=others"
+#define NOTED "1.0 h1 board=0:3.0 note=made number=2 by=--choose-virtual-function"
+        EXPECT(0, DIVIDED, NOTED, AGAIN("2"), UNDONE("hostd"));
+        EXPECT(1, DIVIDED, NOTED, AGAIN("3"), UNDONE("hostd"));
+        EXPECT(1, DIVIDED, NOTED, AGAIN("1"), UNDONE("hostd"));
+        EXPECT(0, DIVIDED, "1.0 h1 board=0:3.0 note=unmade number=2 by=--choose-virtual-function", AGAIN("1"), UNDONE("hostd"));
+        EXPECT(1, DIVIDED, NOTED, "5.0 h1 board=0:3.0 note=gone by=hostd", AGAIN("2"), UNDONE("hostd"));
 }
 
 static void boards_are_in_the_pool(void **state) {
@@ -153,6 +161,7 @@ static void boards_are_in_the_pool(void **state) {
         EXPECT(0, DIVIDED, "9.0 model host=h2 state=online", WELL);
         EXPECT(1, DIVIDED, SAYS("division=ours-2 suspect=0 used=0"), THERE("0 autoprobe=0 note=made"), "9.0 model end");
         EXPECT(0, DIVIDED, SAYS("division=ours-2 suspect=0 used=0"), THERE("0 autoprobe=0 note=unmade"), "9.0 model end");
+        EXPECT(1, SAYS("division=none suspect=0 used=0"), "9.0 h1 board=0:3.0 has=0 division=none suspect=0 autoprobe=1 note=made", "9.0 model end");
         EXPECT(1, DIVIDED, SAYS("division=ours-2 suspect=1 used=524288"), THERE("1 autoprobe=1 note=made"), "9.0 model end");
         EXPECT(0, DIVIDED, "8.0 h1 function=0:3.1 is=dead", SAYS("division=ours-2 suspect=1 used=524288"), THERE("1 autoprobe=1 note=made"),
                 "9.0 model end");
