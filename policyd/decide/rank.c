@@ -162,6 +162,7 @@ uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reser
         PgpuVerdict nearest = {};
         uint64_t score = 0;
         uint32_t own = 0;
+        Offer offer = {};
 
         for_each(const Pgpu, p, &h->pgpus) {
                 PgpuVerdict v;
@@ -169,7 +170,7 @@ uint64_t host_score(const Host *h, const DemandKind *k, const Reservation *reser
                 if (p->group != k->group)
                         continue;
 
-                pgpu_verdict(p, k->type, reservation, &v);
+                pgpu_verdict_next(&offer, p, k->type, reservation, &v);
                 if (demand_kind_matches(k, p) && v.capacity == 0 && is_better_miss(&v, &nearest))
                         nearest = v;
                 if (v.capacity == 0)

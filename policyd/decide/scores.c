@@ -187,10 +187,17 @@ static int find_fit(DemandScores *d, const Pgpu *p, uint32_t capacity, size_t *r
         return 0;
 }
 
+/* Of two PGPUs of a host: what may be placed there is the same. */
+static bool are_empty_alike(const Pgpu *p, const Pgpu *q) {
+        return p->n_uses == 0 && q->n_uses == 0 && p->suspect == q->suspect && pgpus_share_lists(p, q);
+}
+
 /* The fits of a host's PGPUs; ret_any: there are any. */
 static int find_fits(DemandScores *d, const Host *h, uint64_t *ret_mask, bool *ret_any) {
         const DemandKind *k = &d->demand.kinds[0];
+        const Pgpu *empty = NULL; /* whose fit was found */
         bool too_many = false;
+        Offer offer = {};
 
         *ret_mask = 0;
         *ret_any = false;
@@ -201,10 +208,13 @@ static int find_fits(DemandScores *d, const Host *h, uint64_t *ret_mask, bool *r
 
                 if (p->group != k->group)
                         continue;
-                pgpu_verdict(p, k->type, NULL, &v);
+                pgpu_verdict_next(&offer, p, k->type, NULL, &v);
                 if (v.capacity == 0)
                         continue;
                 *ret_any = true;
+                if (empty && are_empty_alike(p, empty))
+                        continue;
+                empty = p->n_uses == 0 ? p : empty;
                 r = find_fit(d, p, v.capacity, &at);
                 if (r < 0)
                         return r;

@@ -23,6 +23,27 @@ bool pgpu_offers(const Pgpu *p, const VgpuType *t) {
         return ptr_array_contains(&p->enabled, t) && !ptr_array_contains(&p->disabling, t);
 }
 
+static bool list_is(const PtrArray *a, const PtrArray *b) {
+        return a->items == b->items && a->n == b->n;
+}
+
+bool pgpus_share_lists(const Pgpu *a, const Pgpu *b) {
+        return list_is(&a->supported, &b->supported) && list_is(&a->enabled, &b->enabled) && list_is(&a->disabling, &b->disabling);
+}
+
+/* What the lists of types say. */
+static ErrorCode offer_code(Offer *o, const Pgpu *p, const VgpuType *t) {
+        bool known = o->like && pgpus_share_lists(o->like, p);
+
+        o->like = p;
+        if (known)
+                return o->code;
+        o->code = !ptr_array_contains(&p->supported, t) ? ERROR_VGPU_TYPE_NOT_SUPPORTED
+                  : !pgpu_offers(p, t)                  ? ERROR_VGPU_TYPE_NOT_ENABLED
+                                                        : ERROR_NONE;
+        return o->code;
+}
+
 const Pgpu *host_group_pgpu(const Host *h, const GpuGroup *g) {
         for_each(const Pgpu, p, &h->pgpus)
                 if (p->group == g)
@@ -91,7 +112,7 @@ uint32_t pgpu_room_of_enabled(const Pgpu *p, const VgpuType *t, const Reservatio
         return pgpu_find_obstacle(p, t, own, n_own, &v) ? 0 : room_beside(p, t, n_own, *ret_used);
 }
 
-void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuVerdict *ret) {
+void pgpu_verdict_next(Offer *o, const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuVerdict *ret) {
         const Reservation *own = reservation_serves(reservation, p, t) ? reservation : NULL;
         uint32_t n_own = pgpu_own_holds(p, own), size = pgpu_type_size(p, t);
 
@@ -107,10 +128,8 @@ void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservati
                 ret->code = host_usable_code(p->host);
         else if (!p->present)
                 ret->code = ERROR_HOST_OFFLINE;
-        else if (!ptr_array_contains(&p->supported, t))
-                ret->code = ERROR_VGPU_TYPE_NOT_SUPPORTED;
-        else if (!pgpu_offers(p, t))
-                ret->code = ERROR_VGPU_TYPE_NOT_ENABLED;
+        else if ((ret->code = offer_code(o, p, t)) != ERROR_NONE)
+                ;
         else if (pgpu_find_obstacle(p, t, own, n_own, ret))
                 ret->code = ERROR_VGPU_TYPE_NOT_COMPATIBLE_WITH_RUNNING_TYPE;
         else
@@ -125,6 +144,10 @@ void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservati
                 ret->code = ERROR_PGPU_UNHEALTHY;
                 ret->capacity = 0;
         }
+}
+
+void pgpu_verdict(const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuVerdict *ret) {
+        pgpu_verdict_next(&(Offer){}, p, t, reservation, ret);
 }
 
 uint32_t pgpu_capacity(const Pgpu *p, const VgpuType *t) {

@@ -10,6 +10,14 @@
 bool type_may_join(const VgpuType *running, const VgpuType *joining);
 /* Whether the type is enabled there, and stays so. */
 bool pgpu_offers(const Pgpu *p, const VgpuType *t);
+bool pgpus_share_lists(const Pgpu *a, const Pgpu *b);
+/* pgpu_verdict() of one type for one PGPU after the other: whether they offer it is looked up again only where the next has other
+ * lists. */
+typedef struct Offer {
+        const Pgpu *like; /* NULL at first */
+        ErrorCode code;
+} Offer;
+void pgpu_verdict_next(Offer *o, const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuVerdict *ret);
 /* The first PGPU of the group on the host; NULL: it has none. */
 const Pgpu *host_group_pgpu(const Host *h, const GpuGroup *g);
 /* NONE when it is; else HOST_OFFLINE, or HOST_DISABLED for one that is online. */

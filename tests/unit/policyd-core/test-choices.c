@@ -4,6 +4,7 @@
  * Each is compared with a search that simply tries everything on the pool itself.
  */
 
+#include "policyd/decide/verdict.h"
 #include "tests/unit/policyd-core/dice.h"
 
 #define END _WORLD_TYPE_MAX
@@ -310,6 +311,40 @@ static void check_choice_of_host(World *w, Vm *vm) {
         allocation_done(&a);
 }
 
+/* What is known of the PGPU before changes no verdict. */
+static void check_verdicts(const World *w) {
+        const PtrArray *pgpus = &w->pool->objects[CLASS_PGPU];
+
+        for (WorldType t = 0; t < END; t++) {
+                Offer offer = {};
+
+                for (size_t i = 0; i < pgpus->n; i++) {
+                        PgpuVerdict next, alone;
+
+                        pgpu_verdict_next(&offer, pgpus->items[i], w->types[t], NULL, &next);
+                        pgpu_verdict(pgpus->items[i], w->types[t], NULL, &alone);
+                        assert_int_equal(next.code, alone.code);
+                        assert_int_equal(next.capacity, alone.capacity);
+                }
+        }
+}
+
+/* What best-fit keeps of a host is what a look at each of its PGPUs gives; of some, virtual functions are suspect. */
+static void check_best_fit(World *w, Dice *d) {
+        const PtrArray *pgpus = &w->pool->objects[CLASS_PGPU];
+
+        for (size_t i = 0; i < 2; i++)
+                pool_set_group_algorithm(w->pool, w->groups[i], ALGORITHM_BEST_FIT);
+        for (size_t i = 0; i < pgpus->n; i++) {
+                if (roll(d, 4) > 0)
+                        continue;
+                assert_int_equal(pool_set_pgpu_division(w->pool, pgpus->items[i], "fixed 8"), 0);
+                pool_set_pgpu_suspects(w->pool, pgpus->items[i], 1 + roll(d, 3));
+        }
+        for (WorldType t = 0; t < END; t++)
+                assert_decided_alike(w, &(AllocRequest){.vm = world_vm(w, "fit", t, END)});
+}
+
 static void check_pools(bool mix, bool unequal, uint64_t seed) {
         Dice d = {.state = seed};
         size_t n_possible = 0, n_asked = 0;
@@ -329,6 +364,8 @@ static void check_pools(bool mix, bool unequal, uint64_t seed) {
                 r = vm->vgpus.n > 0 && roll(&d, 2) ? some_reservation(w, &d, vm) : NULL;
                 for (size_t j = 0; r && j < hosts->n; j++, n_asked++)
                         check_choice_on(w, vm, hosts->items[j], r, &n_possible);
+                check_verdicts(w);
+                check_best_fit(w, &d);
 
                 /* Types that do not admit each other on one side only break the invariants' symmetry; these
                  * pools end unchecked. */
