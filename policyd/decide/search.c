@@ -144,8 +144,7 @@ static void front_add(Search *s, uint32_t at) {
 
 /* A host that can be used and is not special. Most are not among the best, which their first key and their
  * memory tell. */
-static ErrorCode look_at_place(Search *s, const Place *p, uint32_t at) {
-        uint64_t key = keys_of(s, at)[0];
+static inline ErrorCode look_at_place(Search *s, const Place *p, uint64_t key, uint32_t at) {
         ErrorCode code;
 
         if (key & KEY_MISS)
@@ -168,22 +167,25 @@ static int look_at_special(Search *s, const Place *p, ErrorCode *ret) {
 }
 
 static int look_at_all(Search *s) {
+        const Place *p = s->s->places, *end = p + s->s->n;
+        const uint64_t *key = s->d->keys, current = s->d->best_fit ? 0 : s->d->current; /* 0: each is asked */
         uint32_t counts[_ERROR_MAX + 1] = {};
+        size_t n_keys = s->d->n_keys;
         int r = 0;
 
         s->worst_key = UINT64_MAX;
-        for (uint32_t at = 0; at < s->s->n && r >= 0; at++) {
-                const Place *p = &s->s->places[at];
+        for (uint32_t at = 0; p < end && r >= 0; p++, key += n_keys, at++) {
                 ErrorCode code = (ErrorCode) p->code;
 
-                if (code == ERROR_NONE && (p->changed > s->d->current || s->d->best_fit))
+                if (code == ERROR_NONE && p->changed > current)
                         r = scores_ask(s->s, s->d, at);
                 if (is_special(s, p))
                         r = r < 0 ? r : look_at_special(s, p, &code);
                 else if (code == ERROR_NONE)
-                        code = look_at_place(s, p, at);
+                        code = look_at_place(s, p, *key, at);
                 counts[code]++;
-                s->r->n_gone += code == ERROR_HOST_OFFLINE && s->s->places[at].code == ERROR_NONE;
+                if (code == ERROR_HOST_OFFLINE && p->code == ERROR_NONE)
+                        s->r->n_gone++;
         }
         if (r < 0)
                 return r;
