@@ -220,12 +220,6 @@ int systemd_start_transient(Systemd *s, const char *unit, const char *descriptio
                         description, "Slice", "s", "xenvgpu.slice", "Type", "s", "exec", "KillMode", "s",
                         "process", "Restart", "s", "on-failure", "CollectMode", "s", "inactive-or-failed",
                         "RestartUSec", "t", RESTART_DELAY, "TimeoutStopUSec", "t", STOP_TIMEOUT);
-        /* What guests need; and xendomains, which saves or ends every domain of the host when the host goes
-         * down: ours are gone by then. */
-        if (r >= 0)
-                r = sd_bus_message_append(m, "(sv)", "After", "as", 9, "basic.target", "network.target",
-                        "remote-fs.target", "xen.service", "xenstored.service", "xenconsoled.service",
-                        "xen-init-dom0.service", "xendomains.service", "xenvgpu-hostd.service");
         /* Exit statuses, then signals. */
         if (r >= 0)
                 r = sd_bus_message_append(

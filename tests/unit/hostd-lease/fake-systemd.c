@@ -95,13 +95,6 @@ static void read_text(sd_bus_message *m, char **ret) {
         *ret = strdup(text);
 }
 
-static void read_list(sd_bus_message *m, char ***ret) {
-        assert_true(sd_bus_message_enter_container(m, 'v', "as") >= 0);
-        *ret = strv_free(*ret);
-        assert_true(sd_bus_message_read_strv(m, ret) >= 0);
-        assert_true(sd_bus_message_exit_container(m) >= 0);
-}
-
 static void read_command(sd_bus_message *m, char ***ret) {
         const char *path;
 
@@ -142,8 +135,6 @@ static int method_start_transient(sd_bus_message *m, void *userdata, sd_bus_erro
                 assert_true(sd_bus_message_read(m, "s", &name) >= 0);
                 if (streq(name, "ExecStart"))
                         read_command(m, &f->command);
-                else if (streq(name, "After"))
-                        read_list(m, &f->after);
                 else if (streq(name, "KillMode"))
                         read_text(m, &f->kill_mode);
                 else if (streq(name, "Restart"))
@@ -238,5 +229,4 @@ void fake_systemd_done(FakeSystemd *f) {
         free(f->description);
         free(f->log_field);
         strv_free(f->command);
-        strv_free(f->after);
 }

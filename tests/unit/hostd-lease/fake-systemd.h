@@ -31,7 +31,7 @@ typedef struct FakeSystemd {
         /* transient units */
         char *unit;              /* name of the last one */
         char *kill_mode, *restart, *slice, *description, *log_field;
-        char **command, **after;
+        char **command;
         bool exists;             /* the next one is there already */
         uint32_t main_pid;
 } FakeSystemd;

@@ -130,29 +130,6 @@ static void a_program_that_is_gone_already_is_a_dead_process(void **state) {
         close_units(&f, systemd);
 }
 
-static bool names(char *const *list, const char *word) {
-        for (; *list; list++)
-                if (streq(*list, word))
-                        return true;
-        return false;
-}
-
-/* What stands before a unit when the host comes up stands there still while it goes down. */
-static void a_host_that_goes_down_ends_its_guests_first(void **state) {
-        static const char *const needed[] = {"network.target", "remote-fs.target", "xen.service", "xenstored.service",
-                "xendomains.service", "xenvgpu-hostd.service"};
-        Systemd *systemd;
-        FakeSystemd f;
-        Units units;
-        Outcome o;
-
-        open_units(&f, &systemd, &units);
-        start(&f, &units, &o);
-        for (size_t i = 0; i < ARRAY_SIZE(needed); i++)
-                assert_true(names(f.after, needed[i]));
-        close_units(&f, systemd);
-}
-
 static void on_stopped(void *userdata) {
         bool *stopped = userdata;
 
@@ -221,7 +198,6 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_unit_outlives_who_started_it),
                 cmocka_unit_test(a_tool_is_no_vm),
-                cmocka_unit_test(a_host_that_goes_down_ends_its_guests_first),
                 cmocka_unit_test(a_unit_that_is_there_is_taken_as_it_is),
                 cmocka_unit_test(a_program_that_is_gone_already_is_a_dead_process),
                 cmocka_unit_test(a_stop_is_told_when_it_is_over),
