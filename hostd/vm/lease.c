@@ -227,7 +227,7 @@ static void on_looked(int result, sd_bus_message *value, void *userdata) {
         if (r >= 0)
                 r = sd_bus_message_read(value, "s", &state);
         /* If systemd does not answer, VMs start anyway. */
-        if (r < 0)
+        if (r < 0 && r != -ENOENT)
                 (void) log_errno(r, "Cannot ask systemd for the state of %s, taking it for stopped", u->name);
 
         if (streq(state, "inactive") || streq(state, "failed"))
@@ -244,8 +244,7 @@ static void look(void *userdata) {
 
         loop_timer_stop(u->pause);
         u->call = systemd_forget(u->call);
-        r = systemd_read_property(u->lease->systemd, u->name, "org.freedesktop.systemd1.Unit", "ActiveState",
-                "s", on_looked, u, &u->call);
+        r = systemd_read_state(u->lease->systemd, u->name, on_looked, u, &u->call);
         if (r < 0) {
                 (void) log_errno(r, "Cannot ask systemd for the state of %s", u->name);
                 look_later(u);

@@ -16,6 +16,7 @@
 #define SYSTEMD_NAME "org.freedesktop.systemd1"
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
 #define SYSTEMD_MANAGER SYSTEMD_NAME ".Manager"
+#define PROPERTIES "org.freedesktop.DBus.Properties"
 
 /* Longer than systemd needs to answer while it is loading units on a slow host. The job itself has no limit
  * here: the unit has its own. */
@@ -292,8 +293,52 @@ int systemd_read_property(Systemd *s, const char *unit, const char *interface, c
                 return -ENOMEM;
         call->property_read = done;
         call->type = type[0];
-        r = sd_bus_call_method_async(s->bus, &call->slot, SYSTEMD_NAME, path, "org.freedesktop.DBus.Properties",
+        r = sd_bus_call_method_async(s->bus, &call->slot, SYSTEMD_NAME, path, PROPERTIES,
                 "Get", on_property, call, "ss", interface, property);
+        if (r < 0) {
+                (void) systemd_forget(call);
+                return r;
+        }
+        *ret = call;
+        return 0;
+}
+
+/* A unit's state: two questions, since the first loads nothing. To look for a unit that does not exist takes systemd far longer. */
+
+static void end_read(SystemdCall *call, int result) {
+        SystemdPropertyRead done = call->property_read;
+        void *userdata = call->userdata;
+
+        (void) systemd_forget(call);
+        done(result, NULL, userdata);
+}
+
+static int on_unit_named(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+        const sd_bus_error *error = sd_bus_message_get_error(reply);
+        SystemdCall *call = userdata;
+        const char *path;
+        int r;
+
+        call->slot = sd_bus_slot_unref(call->slot);
+        r = error ? error_to_errno(error) : sd_bus_message_read(reply, "o", &path);
+        if (r >= 0)
+                r = sd_bus_call_method_async(call->systemd->bus, &call->slot, SYSTEMD_NAME, path, PROPERTIES, "Get", on_property, call,
+                        "ss", SYSTEMD_NAME ".Unit", "ActiveState");
+        if (r < 0)
+                end_read(call, r);
+        return 0;
+}
+
+int systemd_read_state(Systemd *s, const char *unit, SystemdPropertyRead done, void *userdata, SystemdCall **ret) {
+        SystemdCall *call = call_new(s, userdata);
+        int r;
+
+        if (!call)
+                return -ENOMEM;
+        call->property_read = done;
+        call->type = 's';
+        r = sd_bus_call_method_async(s->bus, &call->slot, SYSTEMD_NAME, SYSTEMD_PATH, SYSTEMD_MANAGER, "GetUnit", on_unit_named, call,
+                "s", unit);
         if (r < 0) {
                 (void) systemd_forget(call);
                 return r;

@@ -43,6 +43,8 @@ int systemd_start_transient(Systemd *s, const char *unit, const char *descriptio
 typedef void (*SystemdPropertyRead)(int result, sd_bus_message *value, void *userdata);
 int systemd_read_property(Systemd *s, const char *unit, const char *interface, const char *property,
         const char *type, SystemdPropertyRead done, void *userdata, SystemdCall **ret);
+/* ActiveState, a text. -ENOENT: systemd has not loaded the unit, so it does not run. */
+int systemd_read_state(Systemd *s, const char *unit, SystemdPropertyRead done, void *userdata, SystemdCall **ret);
 
 /* Sends what was asked for, before a close. -ENOTCONN: nothing can be sent. */
 int systemd_flush(Systemd *s);

@@ -403,6 +403,10 @@ int systemd_read_property(Systemd *s, const char *unit, const char *interface, c
         return 0;
 }
 
+int systemd_read_state(Systemd *s, const char *unit, SystemdPropertyRead done, void *userdata, SystemdCall **ret) {
+        return systemd_read_property(s, unit, NULL, "ActiveState", "s", done, userdata, ret);
+}
+
 int systemd_flush(Systemd *s) {
         return 0;
 }

@@ -63,8 +63,7 @@ static void ask(Fuzz *f, uint8_t what) {
         if (f->n_asked == CALLS_MAX)
                 return;
         if (what >= 200)
-                r = systemd_read_property(f->units.systemd, "dcgm.service", "org.freedesktop.systemd1.Unit", "ActiveState", "s",
-                        on_state, a, &(SystemdCall *){NULL});
+                r = systemd_read_state(f->units.systemd, "dcgm.service", on_state, a, &(SystemdCall *){NULL});
         else if (what % 2)
                 r = units_systemd.start(&f->units, VM, bytes_text(&f->peer.bytes, false, f->peer.text), argv, on_started, a, &a->call);
         else

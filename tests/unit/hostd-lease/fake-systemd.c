@@ -160,10 +160,23 @@ static int method_start_transient(sd_bus_message *m, void *userdata, sd_bus_erro
 
 static int property_state(sd_bus *bus, const char *path, const char *interface, const char *property,
         sd_bus_message *reply, void *userdata, sd_bus_error *error) {
-        const FakeSystemd *f = userdata;
+        FakeSystemd *f = userdata;
 
+        f->n_looks++;
         return sd_bus_message_append(reply, "s", !f->active ? "inactive"
                 : f->stopping_job || f->deactivating ? "deactivating" : "active");
+}
+
+static int method_get_unit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        _cleanup_free_ char *path = NULL;
+        FakeSystemd *f = userdata;
+        const char *unit;
+
+        assert_true(sd_bus_message_read(m, "s", &unit) >= 0);
+        if (f->not_loaded)
+                return sd_bus_error_set(error, "org.freedesktop.systemd1.NoSuchUnit", "It is not loaded.");
+        assert_true(sd_bus_path_encode(ROOT "/unit", unit, &path) >= 0);
+        return sd_bus_reply_method_return(m, "o", path);
 }
 
 static int property_main_pid(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -182,6 +195,7 @@ static int find_unit(sd_bus *bus, const char *path, const char *interface, void 
 static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("Subscribe", NULL, NULL, method_subscribe, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("GetUnit", "s", "o", method_get_unit, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("StartUnit", "ss", "o", method_start, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("StopUnit", "ss", "o", method_stop, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("StartTransientUnit", "ssa(sv)a(sa(sv))", "o", method_start_transient,

@@ -23,7 +23,8 @@ typedef struct FakeSystemd {
         bool never_dies;
         bool start_is_lost;      /* as on a bus that ends */
         bool deactivating;       /* someone else stops it already */
-        unsigned n_starts, n_stops;
+        bool not_loaded;
+        unsigned n_starts, n_stops, n_looks;
         sd_event_source *death;
         unsigned n_jobs;
         char *stopping_job;

@@ -200,6 +200,19 @@ static void dm_3_already_stopped(void **state) {
         end_world(&w);
 }
 
+/* As on most hosts: systemd, which would have to look for its file, is not asked for its state. */
+static void a_unit_that_is_not_loaded_does_not_run(void **state) {
+        World w;
+        Caller c;
+
+        make_world(&w, false, 2 * SECOND);
+        w.systemd.not_loaded = true;
+        visit(&w, &c, 0);
+        assert_counts(&w, 0, 0);
+        assert_int_equal(w.systemd.n_looks, 0);
+        end_world(&w);
+}
+
 /* A body that fails is a hold that is released, like any other. */
 static void dm_4_failing_body(void **state) {
         World w;
@@ -460,6 +473,7 @@ int main(void) {
                 cmocka_unit_test(dm_1_basic_operation),
                 cmocka_unit_test(dm_2_two_restarts),
                 cmocka_unit_test(dm_3_already_stopped),
+                cmocka_unit_test(a_unit_that_is_not_loaded_does_not_run),
                 cmocka_unit_test(dm_4_failing_body),
                 cmocka_unit_test(dm_5_threads),
                 cmocka_unit_test(dm_6_stop_fails_but_it_dies_in_time),
