@@ -53,6 +53,9 @@ bool pgpu_is_candidate(uint16_t pci_class, uint16_t vendor, uint16_t device, cha
 
 /* What is said of a lost one. */
 #define PGPU_LOST_REASON "Its PCI configuration reads all ones: it has fallen off the bus or has no power."
+#define PGPU_LOST_HELP                                                                                                    \
+        " A cold start of the host, or a look at its slot and power, may bring it back; the next rescan (`systemctl reload " \
+        "xenvgpu-hostd` there) then finds it well."
 
 /* All its virtual functions are suspect, or it is lost: nothing is started there. */
 bool pgpu_offers_nothing(const Pgpu *p);

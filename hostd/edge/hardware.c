@@ -179,7 +179,7 @@ int hardware_scan(const HardwareSettings *settings, Hardware *ret) {
 
 int hardware_mark_lost(Hardware *h, const HardwareSettings *settings, Pgpu *p) {
         _cleanup_free_ char *text = text_printf(
-                "%s: PGPU %s is lost. " PGPU_LOST_REASON, pci_source(settings), PCI_TEXT(&p->address));
+                "%s: PGPU %s is lost. " PGPU_LOST_REASON PGPU_LOST_HELP, pci_source(settings), PCI_TEXT(&p->address));
 
         p->is_lost = true;
         return text ? idset_add(&h->problems, text) : -ENOMEM;

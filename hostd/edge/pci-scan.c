@@ -343,7 +343,7 @@ static int make_pgpu(const PgpuMaker *m, size_t i, Pgpu *ret) {
 
 static void report_pgpu(const Pgpu *p, const ProblemSink *problems) {
         if (p->is_lost)
-                problem_report(problems, 0, "PGPU %s is lost. " PGPU_LOST_REASON, PCI_TEXT(&p->address));
+                problem_report(problems, 0, "PGPU %s is lost. " PGPU_LOST_REASON PGPU_LOST_HELP, PCI_TEXT(&p->address));
         if (!pci_address_is_xens(&p->address))
                 problem_report(problems, 0,
                         "nothing of PGPU %s can be passed through: its PCI domain has more than the 16 bits that Xen has "
