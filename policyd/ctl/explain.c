@@ -207,6 +207,19 @@ static bool is_fragmented(struct json_object *types) {
         return false;
 }
 
+/* Of what they offer no more, or less, nothing is in the rows. */
+static void print_ill(FILE *out, struct json_object *pgpus) {
+        for_each_answer(p, pgpus) {
+                _cleanup_strbuf_ StrBuf b = {};
+
+                if (isempty(answer_text(p, "health")))
+                        continue;
+                strbuf_addf(&b, "%s/%s is %s: %s", answer_text(p, "host"), answer_text(p, "pci_id"), answer_text(p, "health"),
+                        answer_text(p, "health_reason"));
+                print_wrapped(out, 4, strempty(b.text));
+        }
+}
+
 static void print_group(FILE *out, struct json_object *group, bool every_type) {
         struct json_object *types = answer_member(group, "types");
         int width = (int) strlen("TYPE");
@@ -227,6 +240,7 @@ static void print_group(FILE *out, struct json_object *group, bool every_type) {
         else
                 for_each_answer(t, types)
                         print_type_row(out, types, t, width);
+        print_ill(out, answer_member(group, "pgpus"));
         print_changes(out, group);
         if (is_fragmented(types))
                 fputs("    packed: free if VMs moved together; gpu-group-plan says which to restart\n",

@@ -164,6 +164,8 @@ static void write_pgpu_type(StrBuf *b, const Pgpu *p, const VgpuType *t) {
 
 static void write_pgpu(StrBuf *b, const Pgpu *p) {
         const VgpuType *running = running_type(p);
+        const char *ill = NULL;
+        PgpuHealth health = pgpu_health(p, &ill);
 
         json_write_open(b, NULL, '{');
         json_write_uuid(b, "uuid", &p->object.id);
@@ -172,6 +174,10 @@ static void write_pgpu(StrBuf *b, const Pgpu *p) {
         json_write_u64(b, "used", pgpu_units_used(p));
         json_write_u64(b, "size", PGPU_SIZE);
         json_write_string(b, "running", running ? running->identifier : "");
+        if (health != PGPU_HEALTH_GOOD) {
+                json_write_string(b, "health", pgpu_health_to_string(health));
+                json_write_string(b, "health_reason", strempty(ill));
+        }
         json_write_open(b, "types", '[');
         for (size_t i = 0; i < p->supported.n; i++)
                 write_pgpu_type(b, p, p->supported.items[i]);
