@@ -175,6 +175,13 @@ static void on_known(Caller *c, void *userdata) {
         }
 }
 
+static void tell_left_out(ChangeLog *log) {
+        if (log->n_denied > DENIED_MAX)
+                log_full(LOG_INFO, NULL, NULL, "%u more calls were refused whose callers may not do them, or had left; %u in %u seconds have a line.",
+                        log->n_denied - DENIED_MAX, DENIED_MAX, (unsigned) (DENIED_USEC / 1000000));
+        log->n_denied = 0;
+}
+
 void change_log_init(ChangeLog *log, Callers *callers) {
         log->callers = callers;
         LIST_INIT(&log->waiting);
@@ -185,6 +192,7 @@ void change_log_init(ChangeLog *log, Callers *callers) {
 void change_log_done(ChangeLog *log) {
         ChangeNote *n;
 
+        tell_left_out(log);
         while ((n = next_waiting(log, NULL))) {
                 const Caller *c = callers_find(log->callers, n->caller);
 
@@ -339,7 +347,7 @@ static bool may_say_more(ChangeLog *log) {
         now = (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
         if (log->denied_since == 0 || now - log->denied_since > DENIED_USEC) {
                 log->denied_since = now;
-                log->n_denied = 0;
+                tell_left_out(log);
         }
         return log->n_denied++ < DENIED_MAX;
 }

@@ -2,7 +2,9 @@
  * Who calls: what the lines of the log say of a caller whose unit is known or not, and of one that has left
  */
 
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -159,11 +161,38 @@ static void test_a_call_without_an_answer_leaves_its_line(void **state) {
         printf("# %u of 15 were done\n", done);
 }
 
+/* Nobody fills the journal who may do nothing; how many lines are left out is said. */
+static void test_lines_of_refused_calls_are_counted(void **state) {
+        char vm[128], line[4096] = "", sum[4096] = "";
+        unsigned refused = 0, shown, n_sums;
+        World *w = *state;
+
+        make_vm(w, vm);
+        for (unsigned i = 0; i < 60 && refused <= 25; i++) {
+                char affinity[16];
+
+                snprintf(affinity, sizeof(affinity), "b%u", i);
+                call_and_end(w, vm, affinity, /* answer= */ false);
+                world_turn(w, 20);
+                property(w, vm, POLICY_IFACE_VM, "Affinity");
+                refused += !streq(w->reply, affinity);
+        }
+        assert_int_equal(policyd_end(w, SIGTERM), 0);
+        shown = lines_since(w, 0, FIELD_ERROR "AccessDenied", line, sizeof(line));
+        n_sums = lines_since(w, 0, " more calls were refused", sum, sizeof(sum));
+        assert_true(n_sums > 0 || shown == refused);
+        /* On a slow machine there may be several. */
+        if (n_sums == 1)
+                assert_int_equal(shown + strtoul(strstr(sum, "info: ") + strlen("info: "), NULL, 10), refused);
+        policyd_start(w, NULL);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 LOGGED_TEST(test_a_line_names_the_unit_and_waits_for_no_systemd),
                 LOGGED_TEST(test_a_line_of_a_process_that_has_ended_says_so),
                 LOGGED_TEST(test_a_call_without_an_answer_leaves_its_line),
+                LOGGED_TEST(test_lines_of_refused_calls_are_counted),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
