@@ -7,13 +7,12 @@
 #include <stdlib.h>
 
 /* Each reference between two classes: the owner's list of items, and what the item says of it: one or two references to the
- * owner, or a list of owners. */
+ * owner, or a list of owners, in which the owner stands as often as the item stands in its list. */
 typedef struct Mutual {
         ObjectClass owner, item;
         size_t list;
         size_t refs[2];
         size_t back;
-        bool repeats; /* an item stands in the list as often as the owner stands in the item's */
 } Mutual;
 
 #define OF(type, member) offsetof(type, member)
@@ -21,7 +20,7 @@ static const Mutual mutual[] = {
         {CLASS_HOST, CLASS_PGPU, OF(Host, pgpus), .refs = {OF(Pgpu, host)}},
         {CLASS_HOST, CLASS_VM, OF(Host, vms), .refs = {OF(Vm, resident_on), OF(Vm, scheduled_on)}},
         {CLASS_PGPU, CLASS_VGPU, OF(Pgpu, vgpus), .refs = {OF(Vgpu, resident_on), OF(Vgpu, scheduled_on)}},
-        {CLASS_PGPU, CLASS_RESERVATION, OF(Pgpu, holds), .back = OF(Reservation, holds), .repeats = true},
+        {CLASS_PGPU, CLASS_RESERVATION, OF(Pgpu, holds), .back = OF(Reservation, holds)},
         {CLASS_GPU_GROUP, CLASS_PGPU, OF(GpuGroup, pgpus), .refs = {OF(Pgpu, group)}},
         {CLASS_GPU_GROUP, CLASS_VGPU, OF(GpuGroup, vgpus), .refs = {OF(Vgpu, group)}},
         {CLASS_VGPU_TYPE, CLASS_VGPU, OF(VgpuType, vgpus), .refs = {OF(Vgpu, type)}},
@@ -124,11 +123,11 @@ static void check_owner(Check *c, const Mutual *m, const Object *o) {
 
         for_each(const Object, item, list) {
                 size_t n = check_count(c, list, item);
-                bool known = m->back ? check_count(c, list_at(item, m->back), o) == (m->repeats ? n : 1)
+                bool known = m->back ? check_count(c, list_at(item, m->back), o) == n
                                      : ref_at(item, m->refs[0]) == o || ref_at(item, m->refs[1]) == o;
 
                 CHECK(c, o, known, "lists the %s '%s', which does not refer to it", words_of(m->item), object_name(item));
-                CHECK(c, o, n == 1 || m->repeats, "lists the %s '%s' %zu times", words_of(m->item), object_name(item), n);
+                CHECK(c, o, n == 1 || m->back, "lists the %s '%s' %zu times", words_of(m->item), object_name(item), n);
         }
 }
 
