@@ -240,11 +240,9 @@ static const Pgpu *find_hardware(const VgpuType *t) {
 
 /* Among some of those that support the type; by host name and address. */
 void pgpu_remedy_elsewhere(const VgpuType *t, const Demand *d, PgpuRemedy *ret) {
-        const Pgpu *p;
-
         *ret = (PgpuRemedy){.type = t};
-        for (size_t i = 0, n = 0; n < ELSEWHERE_MAX && (p = type_next_pgpu(t, /* supported= */ true, &i)); n++) {
-                const Pgpu *best = ret->elsewhere;
+        for (size_t i = 0, n = 0; n < MIN_OF(t->n_supported_on, (size_t) ELSEWHERE_MAX); n++) {
+                const Pgpu *p = type_next_pgpu(t, /* supported= */ true, &i), *best = ret->elsewhere;
                 uint32_t room = p->group ? pgpu_capacity(p, t) : 0;
 
                 if (d && room > 0 && host_lacks_anything(p->host, d))
