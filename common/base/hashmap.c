@@ -15,7 +15,6 @@
 typedef struct Slot {
         const void *key;
         void *value; /* NULL: free */
-        uint64_t hash;
 } Slot;
 
 struct HashMap {
@@ -78,14 +77,11 @@ HashMap *hashmap_free(HashMap *m) {
 }
 
 /* The slot of the key, or the free one where it would go. */
-static Slot *find_slot(const HashMap *m, const void *key, uint64_t hash) {
-        size_t i = hash & (m->n_slots - 1);
+static Slot *find_slot(const HashMap *m, const void *key) {
+        size_t i = hash_key(m, key) & (m->n_slots - 1);
 
-        while (m->slots[i].value) {
-                if (m->slots[i].hash == hash && keys_equal(m, m->slots[i].key, key))
-                        break;
+        while (m->slots[i].value && !keys_equal(m, m->slots[i].key, key))
                 i = (i + 1) & (m->n_slots - 1);
-        }
         return m->slots + i;
 }
 
@@ -104,13 +100,12 @@ static int make_room(HashMap *m) {
         m->n_slots = n_old ? n_old * 2 : HASHMAP_FIRST_SLOTS;
         for (size_t i = 0; i < n_old; i++)
                 if (old[i].value)
-                        *find_slot(m, old[i].key, old[i].hash) = old[i];
+                        *find_slot(m, old[i].key) = old[i];
         free(old);
         return 0;
 }
 
 int hashmap_put(HashMap *m, const void *key, void *value) {
-        uint64_t hash = hash_key(m, key);
         Slot *slot;
         int r;
 
@@ -121,17 +116,17 @@ int hashmap_put(HashMap *m, const void *key, void *value) {
         if (r < 0)
                 return r;
 
-        slot = find_slot(m, key, hash);
+        slot = find_slot(m, key);
         if (slot->value)
                 return -EEXIST;
 
-        *slot = (Slot){ .key = key, .value = value, .hash = hash };
+        *slot = (Slot){ .key = key, .value = value };
         m->n++;
         return 0;
 }
 
 void *hashmap_get(const HashMap *m, const void *key) {
-        return m->n > 0 ? find_slot(m, key, hash_key(m, key))->value : NULL;
+        return m->n > 0 ? find_slot(m, key)->value : NULL;
 }
 
 void *hashmap_remove(HashMap *m, const void *key) {
@@ -142,7 +137,7 @@ void *hashmap_remove(HashMap *m, const void *key) {
         if (m->n == 0)
                 return NULL;
 
-        slot = find_slot(m, key, hash_key(m, key));
+        slot = find_slot(m, key);
         value = slot->value;
         if (!value)
                 return NULL;
@@ -150,7 +145,7 @@ void *hashmap_remove(HashMap *m, const void *key) {
         /* Each later slot of the run moves into the hole unless its home lies after the hole. */
         hole = (size_t) (slot - m->slots);
         for (i = (hole + 1) & mask; m->slots[i].value; i = (i + 1) & mask) {
-                size_t home = m->slots[i].hash & mask;
+                size_t home = hash_key(m, m->slots[i].key) & mask;
 
                 if (((i - home) & mask) < ((i - hole) & mask))
                         continue;
