@@ -365,8 +365,7 @@ static int measure_memory(Report *r) {
         error = measure_heap(1000, /* wide= */ true, 0, &empty, &n_pgpus, &n_none);
         if (error < 0)
                 return error;
-        printf("Memory of 1,000 hosts of 16 PGPUs with 20 types: %.0f bytes for a PGPU\n", empty / (double) n_pgpus);
-        report_round(r, "bytes for a PGPU of 20 types", 0, "memory", empty / (double) n_pgpus);
+        report_target(r, "bytes for a PGPU of 20 types, 16 on a host", empty / (double) n_pgpus, 1024, false);
         return 0;
 }
 
