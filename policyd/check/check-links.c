@@ -3,6 +3,7 @@
  */
 
 #include "policyd/check/check-private.h"
+#include "policyd/pool/former-card.h"
 
 #include <stdlib.h>
 
@@ -187,4 +188,21 @@ void check_order(Check *c) {
                 for (size_t i = 1; i < vm->vgpus.n; i++)
                         CHECK(c, vm, ((Vgpu *) vm->vgpus.items[i - 1])->device < ((Vgpu *) vm->vgpus.items[i])->device,
                                 "has two VGPUs at one device, or lists them out of order");
+}
+
+void check_former(Check *c) {
+        uint64_t before = 0;
+
+        CHECK(c, NULL, c->pool->former.n <= FORMER_CARDS_MAX, "The pool keeps %zu cards that left it, of at most %d", c->pool->former.n,
+                FORMER_CARDS_MAX);
+        for_each(const FormerCard, f, &c->pool->former) {
+                const Pgpu *p = pool_get(c->pool, CLASS_PGPU, &f->id);
+
+                if (p)
+                        check_found(c, p, "is kept as a card that left the pool too");
+                CHECK(c, NULL, !uuid_is_null(&f->machine), "The card %s left the pool, and of no machine", UUID_TEXT(&f->id));
+                CHECK(c, NULL, f->number > before && f->number < c->pool->next_key,
+                        "The card %s left the pool under a number that is not its own", UUID_TEXT(&f->id));
+                before = f->number;
+        }
 }

@@ -47,6 +47,7 @@ size_t check_count(const Check *c, const PtrArray *list, const void *item);
 void check_identity(Check *c);
 void check_mutual(Check *c);
 void check_order(Check *c);
+void check_former(Check *c);
 
 /* check-uses.c */
 void check_capacity(Check *c);

@@ -14,6 +14,7 @@ static const Invariant invariants[] = {
         {"identity", CHECK_MODEL, check_identity, DERIVED},
         {"mutual", CHECK_MODEL, check_mutual, DERIVED},
         {"order", CHECK_MODEL, check_order, DERIVED},
+        {"former", CHECK_MODEL, check_former, "restart policyd, which sets such a row aside"},
         {"capacity", CHECK_MODEL, check_capacity, ROOM},
         {"exclusive", CHECK_MODEL, check_exclusive, ROOM},
         {"passthrough", CHECK_MODEL, check_passthrough, ROOM},

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "policyd/check/check.h"
+#include "policyd/pool/former-card.h"
 #include "policyd/pool/pool-internal.h"
 #include "tests/unit/policyd-core/world.h"
 
@@ -79,6 +80,27 @@ static void key(Scene *s) {
 }
 static void ends_listed(Scene *s) {
         s->runs->resident_on = NULL;
+}
+static FormerCard *add_former(Scene *s) {
+        FormerCard *f;
+
+        assert_int_equal(former_card_new(s->pool, s->pair.a[1], &f), 0);
+        f->machine.bytes[0] = 1;
+        assert_int_equal(pool_add_former(s->pool, f), 0);
+        return f;
+}
+static void former_is_there(Scene *s) {
+        add_former(s);
+}
+static void former_number(Scene *s) {
+        add_former(s)->id.bytes[0] ^= 1;
+        add_former(s)->number = 1;
+}
+static void former_of_nobody(Scene *s) {
+        FormerCard *f = add_former(s);
+
+        f->id.bytes[0] ^= 1;
+        f->machine = UUID_NULL;
 }
 static void not_listed(Scene *s) {
         s->pair.w->groups[K1]->vgpus.n--;
@@ -208,6 +230,9 @@ static const struct {
         {"mutual", "does not list it", not_listed},
         {"mutual", "2 times", listed_twice},
         {"order", "Host 'alpha' lists its PGPUs out of order", order},
+        {"former", "PGPU 'alpha/0000:81:00.0' is kept as a card that left the pool too", former_is_there},
+        {"former", "under a number that is not its own", former_number},
+        {"former", "and of no machine", former_of_nobody},
         {"capacity", "PGPU 'alpha/0000:80:00.0' is over its capacity: 1179648 of 1048576", capacity},
         {"exclusive", "has GRID K100 and GRID K140Q together", exclusive},
         {"passthrough", "1 more", passthrough},
