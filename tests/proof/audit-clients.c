@@ -59,6 +59,7 @@ struct ClientsAudit {
         LIST(Asked) asked;
         LIST(Cleared) cleared;
         LIST(Health) health;
+        LIST(MovedHost) left, joined; /* hosts that clients removed and added, as an affinity is written that names them */
         LIST(MovedHost) moved; /* hosts with a card that went to another slot */
 };
 
@@ -82,6 +83,8 @@ ClientsAudit *clients_audit_free(ClientsAudit *a) {
         free(a->keys.items);
         free(a->asked.items);
         free(a->moved.items);
+        free(a->left.items);
+        free(a->joined.items);
         free(a);
         return NULL;
 }
@@ -214,13 +217,25 @@ static void on_unsure(ClientsAudit *a, const Asked *asked) {
                 }
 }
 
+static bool is_host_in(const MovedHost *hosts, size_t n, const char *host) {
+        for (size_t i = 0; i < n; i++)
+                if (streq(hosts[i].host, host))
+                        return true;
+        return false;
+}
+
+/* One to a host that was removed is to the one that has its cards since. */
+static bool may_follow(const ClientsAudit *a, const Property *p, const char *value) {
+        return streq(p->name, "Affinity") && is_host_in(a->left.items, a->left.n, p->value) && is_host_in(a->joined.items, a->joined.n, value);
+}
+
 static void read_property(ClientsAudit *a, const char *of, const char *name, const char *value) {
         Property *p = find_property(a, of, name);
 
         if (!p)
                 return;
         p->seen = true;
-        if (*p->value && !may_be(p, value))
+        if (*p->value && !may_be(p, value) && !may_follow(a, p, value))
                 broken(a, "lost", "%s of %s was set to %s and is %s", p->name, p->of, p->value, value);
         memcpy(p->value, value, sizeof(Id));
         p->n_either = 0;
@@ -435,7 +450,7 @@ static void on_answer(ClientsAudit *a, const Asked *asked, const char *what, con
 }
 
 static void on_client(ClientsAudit *a, const char *line) {
-        Id call, what;
+        Id call, what, host;
         Asked *asked;
 
         line_value(line, "call", call);
@@ -450,6 +465,10 @@ static void on_client(ClientsAudit *a, const char *line) {
         }
         if (is_answer(what))
                 return;
+        if (*line_value(line, "leaves", host))
+                memcpy(ADD(&a->left)->host, host, sizeof(Id));
+        if (*line_value(line, "joins", host))
+                memcpy(ADD(&a->joined)->host, host, sizeof(Id));
         asked = ADD(&a->asked);
         memcpy(asked->call, call, sizeof(Id));
         read_facts(line, asked->facts, &asked->n_facts);

@@ -36,6 +36,18 @@ static void what_was_set_reads_back(void **state) {
         EXPECT(0, SET, ACKED, "2.0 policyd restored marked=1", NOW("22"), END);
 }
 
+static void affinities_follow_cards(void **state) {
+#define AFFINITY "1.0 client call=1 VM.SetAffinity vm=a sets=Affinity of=a value=11", ACKED
+#define LEAVES "2.0 client call=2 Host.Remove host=h leaves=11", "2.0 client call=2 acked"
+#define JOINS "3.0 client call=3 Manager.AddHost host=i joins=22", "3.0 client call=3 acked"
+#define IS_TO(value) "9.0 model text of=a property=Affinity value=" value, END
+        EXPECT(0, AFFINITY, LEAVES, JOINS, IS_TO("22"));
+        EXPECT(0, AFFINITY, LEAVES, JOINS, IS_TO("11"));
+        EXPECT(1, AFFINITY, JOINS, IS_TO("22"));
+        EXPECT(1, AFFINITY, LEAVES, JOINS, IS_TO("33"));
+        EXPECT(1, AFFINITY, LEAVES, IS_TO("22"));
+}
+
 static void what_was_made_is_there(void **state) {
 #define MADE "1.0 client call=1 Manager.CreateQuota quota=q sets=is of=q value=there sets=GPUGroup of=q value=g"
         EXPECT(0, MADE, ACKED, "9.0 model text of=q property=is value=there", END);
@@ -296,6 +308,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_was_set_reads_back),
                 cmocka_unit_test(what_was_made_is_there),
+                cmocka_unit_test(affinities_follow_cards),
                 cmocka_unit_test(entries_read_back),
                 cmocka_unit_test(hosts_keep_what_is_enabled),
                 cmocka_unit_test(health_is_cleared),

@@ -38,7 +38,14 @@
 
 /* Manager */
 
-PERFORM_MAKING(add_host, Object, Host, hosts_add(p, text, other, "", &made, refusal))
+/* An affinity to a host that was removed goes on to the host that has its cards then. */
+PERFORM(add_host, Object,
+        Host *made = NULL; ModelValue v; int r;
+        r = hosts_add(p, text, other, "", &made, refusal);
+        c->made = made ? &made->object : NULL;
+        if (made)
+                strbuf_addf(&c->says, " joins=%s", promise_text(UUID_TEXT(&made->object.id), v));
+        return r;)
 PERFORM_MAKING(create_group, Object, GpuGroup, groups_create(p, text, other, &made, refusal))
 PERFORM_MAKING(create_vm, Object, Vm, vms_create(p, text, &made, refusal))
 PERFORM_MAKING(import_vm, Object, Vm, vms_import(p, text, &made, refusal))
@@ -100,7 +107,10 @@ PERFORM(find, Object,
 
 /* Host */
 
-PERFORM(remove_host, Host, return hosts_remove(p, o, refusal);)
+PERFORM(remove_host, Host,
+        ModelValue v;
+        strbuf_addf(&c->says, " leaves=%s", promise_text(UUID_TEXT(&o->object.id), v));
+        return hosts_remove(p, o, refusal);)
 PERFORM(enable_host, Host,
         ModelValue v;
         promise_add(&c->says, "Enabled", UUID_TEXT(&o->object.id), promise_text("true", v));
