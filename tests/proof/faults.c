@@ -142,6 +142,16 @@ static bool kill_program(Faults *f, Fault fault, unsigned i) {
         return guests_kill_one(&f->world->machines[i]);
 }
 
+static bool kill_program_within(Faults *f, Fault fault, unsigned i) {
+        World *w = f->world;
+        unsigned n = (unsigned) chance_between(&w->dice, 1, 3);
+
+        for (unsigned k = 0; k < w->n_machines; k++)
+                if (guests_kill_within(&w->machines[(i + k) % w->n_machines], n, &f->n[fault]))
+                        break;
+        return false;
+}
+
 static bool kill_guest_process(Faults *f, Fault fault, unsigned i) {
         World *w = f->world;
 
@@ -356,6 +366,7 @@ static const Kind kinds[_FAULT_MAX] = {
         [FAULT_HOSTD] = {14, crash_hostd},
         [FAULT_HOSTD_WITHIN] = {10, crash_hostd_within},
         [FAULT_PROGRAM] = {20, kill_program},
+        [FAULT_PROGRAM_WITHIN] = {10, kill_program_within},
         [FAULT_EMULATOR] = {12, kill_guest_process},
         [FAULT_QEMU] = {12, kill_guest_process},
         [FAULT_GUEST] = {8, end_guest},

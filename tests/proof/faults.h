@@ -27,6 +27,7 @@
         W(FAULT_OTHER_COPY, "another master, of a copy of the database that runs")                            \
         W(FAULT_POLICYD_WITHIN, "policyd crashes between two events of an instant")                           \
         W(FAULT_HOSTD_WITHIN, "hostd crashes between two events of an instant")                               \
+        W(FAULT_PROGRAM_WITHIN, "program killed between two events of an instant")                            \
         W(FAULT_EMULATOR, "emulator killed") W(FAULT_QEMU, "qemu killed") W(FAULT_GUEST, "guest ends by itself") \
         W(FAULT_ROW, "row of policyd's database spoilt")                                                      \
         W(FAULT_DECLARED, "host declared dead while guests run on it")                                        \

@@ -115,6 +115,7 @@ bool guests_end_one(Machine *m); /* a guest, however it does */
 bool guests_make_foreign(Machine *m); /* a domain of other people takes a GPU */
 bool folders_spoil_one(Machine *m);   /* what a program has written, by chance */
 bool guests_kill_one(Machine *m); /* a program that runs, by chance */
+bool guests_kill_within(Machine *m, unsigned n, uint64_t *count); /* the same, before the n-th event that follows another in its instant */
 size_t guests_count(const Machine *m); /* domains */
 void machine_list(Machine *m); /* what runs, to the history */
 

@@ -251,6 +251,23 @@ bool guests_kill_one(Machine *m) {
         return true;
 }
 
+/* One that is not over. */
+bool guests_kill_within(Machine *m, unsigned n, uint64_t *count) {
+        size_t k = 0;
+
+        for (const Program *p = m->inside->programs; p; p = p->next)
+                k += !p->loop.is_over;
+        if (k == 0)
+                return false;
+        k = chance_between(m->dice, 1, k);
+        for (Program *p = m->inside->programs; p; p = p->next)
+                if (!p->loop.is_over && --k == 0) {
+                        p->loop.within_left = n;
+                        p->loop.count = count;
+                }
+        return true;
+}
+
 /* hostd is gone: nobody hears it. */
 void guests_cut_power(Machine *m) {
         MachineInside *inside = m->inside;
