@@ -8,7 +8,7 @@
 #include "hostd/service/claim.h"
 #include "hostd/service/vm-orders.h"
 #include "hostd/service/vm-records.h"
-#include "tests/proof/machine-private.h"
+#include "tests/proof/boards.h"
 #include "tests/proof/promise-line.h"
 #include "tests/proof/stranger.h"
 
@@ -16,6 +16,7 @@
 #define ODD_POOL "no uuid"
 #define OTHER_INSTANCE "0b000000-0000-4000-8000-000000000002"
 #define OTHER_NAME ":2.1"
+#define OTHER_VMS 6 /* on each machine */
 
 static bool is_other(Hostd *h) {
         return streq(host_get_claimed_by(h), OTHER_POOL) || streq(host_get_claimed_by(h), ODD_POOL);
@@ -35,7 +36,48 @@ static void new_uuid(Machine *m, char ret[static UUID_TEXT_MAX]) {
 
 /* A few on each machine, so that they can be stopped and started again. */
 static void other_vm(const Machine *m, uint64_t dice, char ret[static UUID_TEXT_MAX]) {
-        (void) snprintf(ret, UUID_TEXT_MAX, "0b000000-0000-4000-8000-%06x%06x", m->number + 1, (unsigned) (dice / 64 % 2 + 16));
+        (void) snprintf(ret, UUID_TEXT_MAX, "0b000000-0000-4000-8000-%06x%06x", m->number + 1, (unsigned) (dice / 32 % OTHER_VMS + 16));
+}
+
+/* As a policyd orders that does not know what the host's VMs have: a share of any card, or the whole. */
+static void want_gpu(const Machine *m, const Pgpu *g, uint64_t dice, StartOrder *order) {
+        const CardType *nvidia = &card_types[dice / 1024 % CARD_TYPES];
+        const BoardType *sriov = &board_types[dice / 1024 % BOARD_TYPES];
+        const MachineBoard *b = &m->cards[m->n_pgpus - 1].board;
+        VgpuRecord *v;
+
+        if (dice / 256 % 4 == 0) {
+                order->pcis = calloc(1, sizeof(PciRecord));
+                order->pcis[order->n_pcis++] = (PciRecord){.vm = order->vm.uuid, .address = g->address};
+                return;
+        }
+        v = order->vgpus = calloc(1, sizeof(VgpuRecord));
+        order->n_vgpus = 1;
+        *v = (VgpuRecord){.vm = order->vm.uuid, .device = strdup("0"), .physical_pci_address = g->address};
+        v->nvidia.extra_args = strdup("");
+        v->sriov.priority = strdup(sriov->priority);
+        v->nvidia.virtual_pci_address.dev = NVIDIA_FIRST_SLOT_IN_GUEST;
+        v->kind = g->total_functions > 0 ? VGPU_KIND_SRIOV : VGPU_KIND_NVIDIA;
+        if (v->kind == VGPU_KIND_NVIDIA) {
+                v->nvidia.config_file = strdup(nvidia->config_file);
+                return;
+        }
+        v->sriov.identifier = board_type_identifier(b, sriov);
+        v->sriov.vfs_per_pgpu = board_type_functions(b, sriov);
+}
+
+static char *add_gpu(const Machine *m, const Hostd *h, const char *text, uint64_t dice) {
+        _cleanup_(start_order_done) StartOrder order = {};
+        _cleanup_strbuf_ StrBuf b = {};
+        JsonReader reader = {};
+        size_t n;
+        const Pgpu *pgpus = host_get_pgpus(h, &n);
+
+        if (n == 0 || start_order_read(&reader, text, &order) < 0)
+                return strdup(text);
+        want_gpu(m, &pgpus[dice / 8192 % n], dice, &order);
+        start_order_write(&order, &b);
+        return strbuf_take(&b);
 }
 
 static int start(Machine *m, Hostd *h, uint64_t dice, const char *prefix, Refusal *refusal) {
@@ -51,6 +93,11 @@ static int start(Machine *m, Hostd *h, uint64_t dice, const char *prefix, Refusa
                     host_get_epoch(h) - (dice % 4 == 1), token, vm, dice % 16 == 2 ? "" : "}") < 0)
                 abort();
         history_add(m->history, "%s of=%s claim=%s other-vm=%s", prefix, m->name, claim_of(h), vm);
+        if (dice % 8 > 1) {
+                _cleanup_free_ char *plain = take_ptr(order);
+
+                order = add_gpu(m, h, plain, dice);
+        }
         return host_start_vm(h, is_other(h) ? OTHER_NAME : ":2.2", order, refusal);
 }
 
@@ -69,14 +116,20 @@ static int stop(Machine *m, Hostd *h, bool ends, uint64_t dice, const char *pref
         return ends ? host_end_vm(h, caller, order, &note, refusal) : host_stop_vm(h, caller, order, refusal);
 }
 
-/* What is there then is not of policyd's pool. */
+/* What is there then is not of policyd's pool: some VMs, all on the same card, as if each were alone there. */
 static void start_at_once(Machine *m, Hostd *h, uint64_t dice) {
-        char prefix[64];
-        Refusal refusal = {};
+        bool same = dice / 2 % 2;
 
-        (void) snprintf(prefix, sizeof(prefix), "%s stranger starts", m->name);
-        (void) start(m, h, dice, prefix, &refusal);
-        refusal_done(&refusal);
+        for (uint64_t i = 0; i < OTHER_VMS; i++) {
+                Refusal refusal = {};
+                char prefix[64];
+
+                (void) snprintf(prefix, sizeof(prefix), "%s stranger starts", m->name);
+                (void) start(m, h, dice / 8192 * 8192 + (same ? dice / 4 : dice >> i) % 4 * 1024 + (same ? 1 : (dice >> 2 * i) % 4) * 256 + i * 32 + 3,
+                                prefix, &refusal);
+                history_add(m->history, "%s stranger answer=%s", m->name, refusal.code != ERROR_NONE ? error_code_word(refusal.code) : "none");
+                refusal_done(&refusal);
+        }
 }
 
 /* Mostly of an earlier epoch, and refused; sometimes it takes the machine. */
@@ -93,7 +146,7 @@ static int claim(Machine *m, Hostd *h, uint64_t dice, uint64_t orders, Refusal *
         if (r == 0 && refusal->code == ERROR_NONE)
                 history_add(m->history, "%s claim epoch=%" PRIu64 " code=none by=stranger", m->name, epoch);
         if (r == 0 && refusal->code == ERROR_NONE && dice % 16 == 0)
-                start_at_once(m, h, dice);
+                start_at_once(m, h, dice / 16);
         return r;
 }
 
