@@ -105,11 +105,13 @@ static uint32_t room_beside(const Pgpu *p, const VgpuType *t, uint32_t n_own, ui
 
 uint32_t pgpu_room_of_enabled(const Pgpu *p, const VgpuType *t, const Reservation *reservation, uint32_t *ret_used) {
         const Reservation *own = reservation_serves(reservation, p, t) ? reservation : NULL;
-        uint32_t n_own = pgpu_own_holds(p, own), size = pgpu_type_size(p, t);
+        uint32_t n_own = pgpu_own_holds(p, own);
         PgpuVerdict v = {};
 
-        *ret_used = pgpu_load(p) > n_own ? pgpu_units_used(p) - n_own * size : p->suspect;
-        return pgpu_find_obstacle(p, t, own, n_own, &v) ? 0 : room_beside(p, t, n_own, *ret_used);
+        if (pgpu_find_obstacle(p, t, own, n_own, &v))
+                return 0;
+        *ret_used = pgpu_load(p) > n_own ? pgpu_units_used(p) - n_own * pgpu_type_size(p, t) : p->suspect;
+        return room_beside(p, t, n_own, *ret_used);
 }
 
 void pgpu_verdict_next(Offer *o, const Pgpu *p, const VgpuType *t, const Reservation *reservation, PgpuVerdict *ret) {

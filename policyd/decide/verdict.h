@@ -24,7 +24,7 @@ const Pgpu *host_group_pgpu(const Host *h, const GpuGroup *g);
 ErrorCode host_usable_code(const Host *h);
 /* Whether the reservation's holds on p count as free for a VGPU of type t. */
 bool reservation_serves(const Reservation *r, const Pgpu *p, const VgpuType *t);
-/* The capacity that pgpu_verdict() finds, where the PGPU can be used and offers the type; what is taken there. */
+/* The capacity that pgpu_verdict() finds, where the PGPU can be used and offers the type; if it is not 0, what is taken there. */
 uint32_t pgpu_room_of_enabled(const Pgpu *p, const VgpuType *t, const Reservation *reservation, uint32_t *ret_used);
 uint32_t pgpu_own_holds(const Pgpu *p, const Reservation *reservation);
 /* Of two misses; b without a PGPU is farther than anything. */
