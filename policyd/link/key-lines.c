@@ -32,10 +32,25 @@ static bool second_word(const char *line, size_t length, const char **ret, size_
         return true;
 }
 
-/* The number of the key that has the fingerprint, or -1; and the last other one. */
+/* By the type at the end of the line: 0 is the key whose fingerprint people compare, as xenvgpu-accept-master and
+ * docs/several-hosts.md have it. */
+static size_t rank_of(const char *line, size_t length) {
+        static const char *const types[] = {"(ED25519)", "(ECDSA)", "(RSA)"};
+        size_t i;
+
+        for (i = 0; i < ARRAY_SIZE(types); i++) {
+                size_t n = strlen(types[i]);
+
+                if (length >= n && memcmp(line + length - n, types[i], n) == 0)
+                        break;
+        }
+        return i;
+}
+
+/* The number of the key that has the fingerprint, or -1; and the fingerprint of the other one that counts most. */
 static int find_print(const char *prints, const char *fingerprint, ssize_t *ret, char **ret_other) {
         const char *line, *word;
-        size_t length, n;
+        size_t length, n, best = SIZE_MAX;
 
         *ret = -1;
         for (size_t i = 0; nth_line(prints, i, &line, &length); i++) {
@@ -45,6 +60,9 @@ static int find_print(const char *prints, const char *fingerprint, ssize_t *ret,
                         *ret = (ssize_t) i;
                         return 0;
                 }
+                if (rank_of(line, length) >= best)
+                        continue;
+                best = rank_of(line, length);
                 free(*ret_other);
                 *ret_other = strndup(word, n);
                 if (!*ret_other)

@@ -10,6 +10,6 @@
 #include "common/base/macros.h"
 
 /* *ret_key: "TYPE KEY" of the key with this fingerprint, or NULL; then *ret_other is the fingerprint of the
- * last one that the host has, which usually is of type ED25519, or NULL if it has none. The caller frees both.
- * -ENOMEM. */
+ * host's key of type ED25519, else ECDSA, else another, whatever their order; or NULL if it has none. The caller
+ * frees both. -ENOMEM. */
 int host_key_choose(const char *keys, const char *prints, const char *fingerprint, char **ret_key, char **ret_other);

@@ -5,6 +5,7 @@
  */
 
 #include "policyd/link/failure.h"
+#include "policyd/link/key-lines.h"
 #include "tests/unit/common/test.h"
 
 static const LinkAddress usual = {.transport = TRANSPORT_SSH, .login = (char *) "xenvgpu@beta"};
@@ -138,6 +139,21 @@ static void test_a_fingerprint_that_was_given_decides(void **state) {
         assert_non_null(strstr(denied, "ssh -v -oUserKnownHostsFile=/keys/beta_22 xenvgpu@beta`"));
 }
 
+/* ssh-keyscan prints the keys as they come in; people are told to compare the one of type ED25519. */
+static void test_the_other_key_is_the_one_that_people_compare(void **state) {
+        static const char keys[] = "beta ssh-ed25519 E\nbeta ecdsa-sha2-nistp256 C\n# beta:22\nbeta ssh-rsa R\n";
+        static const char prints[] = "256 SHA256:e beta (ED25519)\n256 SHA256:c beta (ECDSA)\n3072 SHA256:r beta (RSA)\n";
+        _cleanup_free_ char *key = NULL, *other = NULL, *right = NULL, *none = NULL, *old = NULL, *last = NULL;
+
+        assert_int_equal(host_key_choose(keys, prints, "SHA256:x", &key, &other), 0);
+        assert_null(key);
+        assert_string_equal(other, "SHA256:e");
+        assert_int_equal(host_key_choose(keys, prints, "SHA256:r", &right, &none), 0);
+        assert_string_equal(right, "ssh-rsa R");
+        assert_int_equal(host_key_choose(keys, strchr(prints, '\n') + 1, "SHA256:x", &old, &last), 0);
+        assert_string_equal(last, "SHA256:c");
+}
+
 /* ssh still runs, or the link ended it: its status explains nothing. */
 static void test_what_the_link_saw_stays_where_nothing_explains_more(void **state) {
         LinkFailure f = {.address = &usual,
@@ -163,6 +179,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_fingerprint_that_was_given_decides),
                 cmocka_unit_test(test_each_known_failure_has_its_remedy),
+                cmocka_unit_test(test_the_other_key_is_the_one_that_people_compare),
                 cmocka_unit_test(test_user_and_port_stand_in_the_commands),
                 cmocka_unit_test(test_what_the_link_saw_stays_where_nothing_explains_more),
         };
