@@ -33,8 +33,9 @@ int args_rename(Args *a, const char *from, const char *to) {
 
                         if (!key)
                                 return -ENOMEM;
-                        free(a->args[i].key);
+                        free(a->args[i].key); /* from may be this very text: it is not read again */
                         a->args[i].key = key;
+                        return 0;
                 }
         return 0;
 }

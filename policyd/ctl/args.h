@@ -33,7 +33,7 @@ void args_done(Args *a);
 /* The value of a key, or NULL. */
 const char *args_get(const Args *a, const char *key);
 
-/* Calls a key otherwise, if it is there. -ENOMEM. */
+/* Calls a key otherwise, if it is there; from may be the text that Args keeps of it. -ENOMEM. */
 int args_rename(Args *a, const char *from, const char *to);
 
 /* Gives a key another value, or adds it. -ENOMEM, -E2BIG. */

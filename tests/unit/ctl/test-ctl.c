@@ -57,6 +57,19 @@ static void test_arguments_refused(void **state) {
         assert_int_equal(PARSE("vm-list", "=x"), -EINVAL);
 }
 
+static void test_arguments_renamed(void **state) {
+        _cleanup_free_ char *error = NULL;
+        Args args = {};
+
+        assert_int_equal(PARSE("vgpu-create", "vm=x", "group=y"), 0);
+        assert_int_equal(args_rename(&args, args.args[0].key, "vm-uuid"), 0); /* its own text, which goes */
+        assert_int_equal(args_rename(&args, "none", "device"), 0);
+        assert_string_equal(args_get(&args, "vm-uuid"), "x");
+        assert_null(args_get(&args, "vm"));
+        assert_null(args_get(&args, "device"));
+        args_done(&args);
+}
+
 static void test_verbs(void **state) {
         char name[64];
         VerbName v;
@@ -703,6 +716,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_arguments),
                 cmocka_unit_test(test_arguments_refused),
+                cmocka_unit_test(test_arguments_renamed),
                 cmocka_unit_test(test_verbs),
                 cmocka_unit_test(test_keys),
                 cmocka_unit_test(test_fields),
