@@ -339,10 +339,11 @@ static bool is_recent(const Scores *s, const DemandScores *d) {
 
 /* The hosts that changed, for the places and for the demands that were asked for just now. */
 static int take_notes(const Pool *pool, Scores *s) {
+        uint64_t pgpus;
         const Host *h;
         int r = 0;
 
-        while ((h = pool_take_noted(pool))) {
+        while ((h = pool_take_noted(pool, &pgpus))) {
                 place_refresh(s, h);
                 for (size_t i = 0; i < s->demands.n && r >= 0; i++)
                         if (is_recent(s, s->demands.items[i]) && s->places[h->place].code == ERROR_NONE)

@@ -82,37 +82,51 @@ VgpuType *pool_type_by_identifier(const Pool *pool, const char *identifier) {
         return NULL;
 }
 
-void host_note(Pool *pool, Host *h) {
-        if (!h || h->next_noted || h->object.removed)
+void host_note(Pool *pool, Host *h, uint64_t pgpus) {
+        if (!h || h->object.removed)
                 return;
 
+        h->noted_pgpus |= pgpus;
+        if (h->next_noted)
+                return;
         h->next_noted = pool->notes->hosts ?: h;
         pool->notes->hosts = h;
 }
 
-Host *pool_take_noted(const Pool *pool) {
+void pgpu_note(Pool *pool, const Pgpu *p) {
+        host_note(pool, p->host, PGPU_BIT(ptr_array_index(&p->host->pgpus, p)));
+}
+
+Host *pool_take_noted(const Pool *pool, uint64_t *ret_pgpus) {
         Host *h = pool->notes->hosts;
 
         if (!h)
                 return NULL;
         pool->notes->hosts = h->next_noted == h ? NULL : h->next_noted;
         h->next_noted = NULL;
+        *ret_pgpus = h->noted_pgpus;
+        h->noted_pgpus = 0;
         return h;
 }
 
-static void note_hosts(Pool *pool, Object *o) {
+/* Memory is all that changes of a host with each start, and no PGPU offers more or less for it. */
+static uint64_t pgpus_of_properties(uint64_t properties) {
+        return properties && !(properties & ~(uint64_t) (HOST_MEMORY_TOTAL | HOST_MEMORY_FREE | HOST_MEMORY_COMPUTED)) ? 0 : PGPU_BITS_ALL;
+}
+
+static void note_hosts(Pool *pool, Object *o, uint64_t properties) {
         if (o->class == CLASS_HOST)
-                host_note(pool, (Host *) o);
+                host_note(pool, (Host *) o, pgpus_of_properties(properties));
         else if (o->class == CLASS_PGPU)
-                host_note(pool, ((Pgpu *) o)->host);
+                pgpu_note(pool, (Pgpu *) o);
         else if (o->class == CLASS_VM) {
-                host_note(pool, ((Vm *) o)->scheduled_on);
-                host_note(pool, ((Vm *) o)->resident_on);
+                host_note(pool, ((Vm *) o)->scheduled_on, 0);
+                host_note(pool, ((Vm *) o)->resident_on, 0);
         }
 }
 
 void object_note(Pool *pool, Object *o, uint64_t properties, bool store) {
-        note_hosts(pool, o);
+        note_hosts(pool, o, properties);
         if (pool->simulated)
                 return;
         o->changed |= properties;

@@ -22,7 +22,7 @@ void host_update_standing(Pool *pool, Host *h) {
         pool->n_uneven += uneven;
         pool->n_uneven -= h->uneven;
         h->uneven = uneven;
-        host_note(pool, h);
+        host_note(pool, h, PGPU_BITS_ALL);
 }
 
 /* 1: it changed. */

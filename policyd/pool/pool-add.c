@@ -80,7 +80,7 @@ int pool_add_pgpu(Pool *pool, const Uuid *id, uint64_t key, Host *host, const Pc
                 return r;
 
         ptr_array_insert(&host->pgpus, p, compare_addresses);
-        host_note(pool, host);
+        pool->notes->all = true; /* the PGPUs after it stand elsewhere in the list */
         note_unless_loading(pool, &host->object, HOST_PGPUS, key);
         return 0;
 }

@@ -92,7 +92,7 @@ void pool_set_host_memory(Pool *pool, Host *h, uint64_t total, uint64_t free) {
         if (properties)
                 object_note(pool, &h->object, properties, /* store= */ false);
         host_note_memory(pool, h);
-        host_note(pool, h); /* which VMs the report counts may have changed all the same */
+        host_note(pool, h, 0); /* which VMs the report counts may have changed all the same */
 }
 
 bool host_is_usable(const Host *h) {

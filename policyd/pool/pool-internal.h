@@ -46,8 +46,10 @@ void object_note(Pool *pool, Object *o, uint64_t properties, bool store);
                         object_note(pool, &(o)->object, property, /* store= */ true);                        \
                 }                                                                                            \
         } while (0)
-/* For a change of what is no property, or of what leaves the host, the caller notes the host itself. */
-void host_note(Pool *pool, Host *h);
+/* For a change of what is no property, or of what leaves the host, the caller notes the host itself, with the bits of those PGPUs that
+ * may offer something else now (PGPU_BIT), or the PGPU. */
+void host_note(Pool *pool, Host *h, uint64_t pgpus);
+void pgpu_note(Pool *pool, const Pgpu *p);
 /* What is available may be another amount now. */
 void host_note_memory(Pool *pool, Host *h);
 

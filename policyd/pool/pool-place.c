@@ -251,7 +251,7 @@ static int vm_move(Pool *pool, Vm *vm, Host **field, const Host *other, Host *to
 
         if (from && from != other) {
                 ptr_array_remove(&from->vms, vm);
-                host_note(pool, from);
+                host_note(pool, from, 0);
         }
 
         *field = to;

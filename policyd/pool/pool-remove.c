@@ -48,7 +48,7 @@ static void unlink_host(Pool *pool, Host *h) {
         remove_last_first(pool, &h->pgpus);
         pool->n_uneven -= h->uneven;
         host_forget_types(pool, h);
-        while (pool_take_noted(pool))
+        while (pool_take_noted(pool, &(uint64_t){0}))
                 ;
         pool->notes->all = true;
 }
@@ -74,6 +74,7 @@ static void unlink_pgpu(Pool *pool, Pgpu *p) {
         (void) pool_set_pgpu_disabling(pool, p, NULL, 0);
 
         ptr_array_remove(&p->host->pgpus, p);
+        pool->notes->all = true; /* those after it stand elsewhere in the list */
         host_update_standing(pool, p->host);
         object_note(pool, &p->host->object, HOST_PGPUS, /* store= */ false);
 }

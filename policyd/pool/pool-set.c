@@ -155,7 +155,7 @@ int pool_set_pgpu_enabled(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n)
 int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t n) {
         PtrArray old = p->disabling;
 
-        host_note(pool, p->host);
+        pgpu_note(pool, p);
         if (type_list_take(pool, types, n, &p->disabling) < 0)
                 return -ENOMEM;
         type_list_drop(pool, &old);
@@ -164,7 +164,7 @@ int pool_set_pgpu_disabling(Pool *pool, Pgpu *p, VgpuType *const *types, size_t 
 
 void pool_set_pgpu_present(Pool *pool, Pgpu *p, bool present) {
         p->present = present;
-        host_note(pool, p->host);
+        pgpu_note(pool, p);
 }
 
 int pool_set_pgpu_place(Pool *pool, Pgpu *p, int32_t numa_node, const char *pci_switch_or_null) {
@@ -177,7 +177,7 @@ int pool_set_pgpu_place(Pool *pool, Pgpu *p, int32_t numa_node, const char *pci_
         if (properties)
                 object_note(pool, &p->object, properties, /* store= */ false);
         if (properties)
-                host_note(pool, p->host);
+                pgpu_note(pool, p);
         return MIN_OF(r, 0);
 }
 
@@ -238,7 +238,7 @@ void pool_set_pgpu_suspects(Pool *pool, Pgpu *p, uint32_t n) {
                 return;
         p->suspect = suspect;
         pgpu_recount(p);
-        host_note(pool, p->host);
+        pgpu_note(pool, p);
 }
 
 /* Groups and types */

@@ -142,6 +142,7 @@ struct Host {
         bool uneven;                /* it, or one of its PGPUs, is not good */
         bool unheard;               /* the database is an old copy, and the host was not heard since: anything may run there */
         Host *next_noted;           /* in the pool's notes: the next; itself: it is the last; NULL: it is not in them */
+        uint64_t noted_pgpus;       /* then: which of its PGPUs changed (PGPU_BIT) */
         uint32_t place;             /* private to policyd/decide: where it stands in its arrays */
 };
 
@@ -383,7 +384,7 @@ struct Job {
  * hosts are concerned, and calls nobody. Notes say nothing that the pool says, so they may be taken from a const pool.
  */
 typedef struct PoolNotes {
-        Host *hosts; /* that changed in what decisions ask, each once; pool_take_noted() */
+        Host *hosts; /* that changed in what decisions ask, each once, with the PGPUs that did; pool_take_noted() */
         bool all;    /* any host may have changed, or hosts, groups or types came or went; whoever has looked at all clears it */
         void *kept;  /* what is derived, and what frees it with the pool */
         void (*kept_free)(void *kept);
@@ -441,8 +442,11 @@ int pool_add_job(Pool *pool, const Uuid *id, uint64_t key, const char *operation
 /* Unlinks it from everything that points to it and notes the removal. Rules (in use?) are checked before, in rules.h. */
 void pool_remove(Pool *pool, Object *o);
 
-/* The next host that is noted, which leaves the notes; NULL: no more. */
-Host *pool_take_noted(const Pool *pool);
+/* The next host that is noted, which leaves the notes, and the bits of its PGPUs that changed; NULL: no more. The i-th PGPU of a host has
+ * the bit PGPU_BIT(i); those beyond the 63rd share one. */
+#define PGPU_BIT(i) (UINT64_C(1) << MIN_OF((size_t) (i), (size_t) 63))
+#define PGPU_BITS_ALL UINT64_MAX
+Host *pool_take_noted(const Pool *pool, uint64_t *ret_pgpus);
 
 /* Note a change of plain fields that the caller wrote itself: only of those without a setter below. A VM's memory and
  * memory_counted are such fields, and the order of hosts follows. */

@@ -157,15 +157,15 @@ static void what_else_is_missing_is_told_where_the_gpus_fit(void **state) {
 
         vm = world_vm(p.w, "vm", PASSTHROUGH, END);
         p.alpha->iommu = p.beta->iommu = false;
-        host_note(p.w->pool, p.alpha);
-        host_note(p.w->pool, p.beta);
+        host_note(p.w->pool, p.alpha, PGPU_BITS_ALL);
+        host_note(p.w->pool, p.beta, PGPU_BITS_ALL);
         d = world_start(p.w, vm);
         assert_refused(&d.refusal, ERROR_VM_REQUIRES_IOMMU, "has no IOMMU", NULL);
 
         vm = world_vm(p.w, "vm", K100, END);
         p.alpha->hvm = p.beta->hvm = false;
-        host_note(p.w->pool, p.alpha);
-        host_note(p.w->pool, p.beta);
+        host_note(p.w->pool, p.alpha, PGPU_BITS_ALL);
+        host_note(p.w->pool, p.beta, PGPU_BITS_ALL);
         e = world_start(p.w, vm);
         assert_refused(&e.refusal, ERROR_FEATURE_REQUIRES_HVM, "cannot run HVM guests", NULL);
 }

@@ -191,7 +191,7 @@ static void do_network(Reader *r, const char *at) {
         Host *h = read_host(r, at);
 
         assert_int_equal(strv_set(&h->networks, (const char *const[]){"xenbr0", "vlan7", "vlan8", NULL}), 1);
-        host_note(r->w->pool, h);
+        host_note(r->w->pool, h, PGPU_BITS_ALL);
         r->n_done++;
 }
 
@@ -199,7 +199,7 @@ static void do_storage(Reader *r, const char *at) {
         Host *h = read_host(r, at);
 
         assert_int_equal(strv_set(&h->storage, (const char *const[]){"/images", "/tank", NULL}), 1);
-        host_note(r->w->pool, h);
+        host_note(r->w->pool, h, PGPU_BITS_ALL);
         r->n_done++;
 }
 
@@ -207,7 +207,7 @@ static void do_firmware(Reader *r, const char *at) {
         Host *h = read_host(r, at);
 
         h->iommu = h->hvm = true;
-        host_note(r->w->pool, h);
+        host_note(r->w->pool, h, PGPU_BITS_ALL);
         r->n_done++;
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "policyd/pool/pool-internal.h"
 #include "tests/unit/policyd-core/dice.h"
 
 #define END _WORLD_TYPE_MAX
@@ -21,41 +22,67 @@ static void start(World *w, Vm *vm) {
 }
 
 static void take_notes(const Pool *pool) {
-        while (pool_take_noted(pool))
+        while (pool_take_noted(pool, &(uint64_t){0}))
                 ;
         pool->notes->all = false;
 }
 
 static void hosts_that_change_are_noted_once(void **state) {
         _cleanup_pair_ Pair p = pair_new();
+        uint64_t pgpus;
         Vm *vm = world_vm(p.w, "vm", K100, END);
 
         assert_true(p.w->pool->notes->all);
         take_notes(p.w->pool);
         pool_set_host_memory(p.w->pool, p.beta, 64 * GIB, 32 * GIB);
         pool_set_host_enabled(p.w->pool, p.beta, false);
-        assert_ptr_equal(pool_take_noted(p.w->pool), p.beta);
-        assert_null(pool_take_noted(p.w->pool));
+        assert_ptr_equal(pool_take_noted(p.w->pool, &pgpus), p.beta);
+        assert_null(pool_take_noted(p.w->pool, &pgpus));
 
         /* Where a VM comes, and where it leaves. */
         assert_int_equal(pool_set_vm_scheduled(p.w->pool, vm, p.alpha), 0);
-        assert_ptr_equal(pool_take_noted(p.w->pool), p.alpha);
+        assert_ptr_equal(pool_take_noted(p.w->pool, &pgpus), p.alpha);
         assert_int_equal(pool_set_vm_scheduled(p.w->pool, vm, NULL), 0);
-        assert_ptr_equal(pool_take_noted(p.w->pool), p.alpha);
+        assert_ptr_equal(pool_take_noted(p.w->pool, &pgpus), p.alpha);
         assert_int_equal(pool_set_pgpu_disabling(p.w->pool, p.a[0], p.w->types, 1), 0);
-        assert_ptr_equal(pool_take_noted(p.w->pool), p.alpha);
+        assert_ptr_equal(pool_take_noted(p.w->pool, &pgpus), p.alpha);
         pool_touch(p.w->pool, &vm->object, VM_AFFINITY, /* store= */ true);
-        assert_null(pool_take_noted(p.w->pool));
+        assert_null(pool_take_noted(p.w->pool, &pgpus));
+}
+
+/* Nothing but what may offer something else is looked at again. */
+static void the_pgpus_that_change_are_noted(void **state) {
+        _cleanup_pair_ Pair p = pair_new();
+        uint64_t pgpus;
+        Vgpu *v;
+
+        take_notes(p.w->pool);
+        v = world_scheduled(p.w, p.b[2], K100);
+        assert_ptr_equal(pool_take_noted(p.w->pool, &pgpus), p.beta);
+        assert_int_equal(pgpus, PGPU_BIT(ptr_array_index(&p.beta->pgpus, p.b[2])));
+        assert_int_equal(pool_set_vgpu_scheduled(p.w->pool, v, p.a[1]), 0);
+        while (pool_take_noted(p.w->pool, &pgpus))
+                assert_int_equal(pgpus & (pgpus - 1), 0);
+        pool_set_host_memory(p.w->pool, p.alpha, 64 * GIB, 32 * GIB);
+        assert_ptr_equal(pool_take_noted(p.w->pool, &pgpus), p.alpha);
+        assert_int_equal(pgpus, 0);
+        pool_set_host_enabled(p.w->pool, p.alpha, false);
+        assert_ptr_equal(pool_take_noted(p.w->pool, &pgpus), p.alpha);
+        assert_true(pgpus == PGPU_BITS_ALL);
+        assert_false(p.w->pool->notes->all);
+        world_pgpu(p.w, p.alpha, K1);
+        assert_true(p.w->pool->notes->all);
 }
 
 static void a_host_that_goes_is_not_noted(void **state) {
         _cleanup_pair_ Pair p = pair_new();
+        uint64_t pgpus;
 
         take_notes(p.w->pool);
         pool_set_host_memory(p.w->pool, p.alpha, 64 * GIB, 32 * GIB);
         pool_set_host_memory(p.w->pool, p.beta, 64 * GIB, 32 * GIB);
         pool_remove(p.w->pool, &p.beta->object);
-        assert_null(pool_take_noted(p.w->pool));
+        assert_null(pool_take_noted(p.w->pool, &pgpus));
         assert_true(p.w->pool->notes->all);
         ask(p.w, world_vm(p.w, "vm", K100, END));
 }
@@ -149,6 +176,7 @@ static void hosts_lack_many_things(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(hosts_that_change_are_noted_once),
+                cmocka_unit_test(the_pgpus_that_change_are_noted),
                 cmocka_unit_test(a_host_that_goes_is_not_noted),
                 cmocka_unit_test(more_fits_than_are_told_apart),
                 cmocka_unit_test(more_demands_than_are_kept),
