@@ -10,7 +10,7 @@
 #include "policyd/pool/pool-internal.h"
 
 #define DEMANDS_MAX 128 /* beyond that all are dropped, and made again when asked for */
-#define RECENT 16       /* decisions for which a demand is kept current */
+#define RECENT 64       /* decisions for which a demand is kept current */
 #define SCORE_MOST ((UINT64_C(1) << 62) - 1)
 
 /* Demands */
@@ -28,6 +28,7 @@ static DemandScores *demand_scores_free(DemandScores *d) {
                 return NULL;
 
         forget_fits(d);
+        free(d->rooms);
         free(d->masks);
         free(d->keys);
         assigner_free(d->assigner);
@@ -36,8 +37,9 @@ static DemandScores *demand_scores_free(DemandScores *d) {
 }
 DEFINE_CLEANUP(DemandScores *, demand_scores_free)
 
-static int demand_scores_new(const Demand *demand, size_t n_places, DemandScores **ret) {
+static int demand_scores_new(const Demand *demand, const Scores *s, DemandScores **ret) {
         _cleanup_(demand_scores_freep) DemandScores *d = calloc(1, sizeof(DemandScores));
+        bool has_rooms = demand->n_vgpus == 1 && !demand->kinds[0].pinned;
 
         if (!d)
                 return -ENOMEM;
@@ -48,10 +50,11 @@ static int demand_scores_new(const Demand *demand, size_t n_places, DemandScores
         for (size_t k = 0; k < demand->n_kinds; k++)
                 d->best_fit |= demand->kinds[k].group->algorithm == ALGORITHM_BEST_FIT;
 
-        d->keys = calloc(n_places * d->n_keys + 1, sizeof(uint64_t));
-        d->masks = d->best_fit ? calloc(n_places + 1, sizeof(uint64_t)) : NULL;
+        d->keys = calloc(s->n * d->n_keys + 1, sizeof(uint64_t));
+        d->masks = d->best_fit ? calloc(s->n + 1, sizeof(uint64_t)) : NULL;
+        d->rooms = has_rooms ? calloc(s->n_pgpus + 1, sizeof(Room)) : NULL;
         d->assigner = demand->n_vgpus > 1 ? assigner_new(&d->demand) : NULL;
-        if (!d->keys || (d->best_fit && !d->masks) || (demand->n_vgpus > 1 && !d->assigner))
+        if (!d->keys || (d->best_fit && !d->masks) || (has_rooms && !d->rooms) || (demand->n_vgpus > 1 && !d->assigner))
                 return -ENOMEM;
 
         *ret = take_ptr(d);
@@ -113,7 +116,7 @@ int scores_get(Scores *s, const Demand *demand, DemandScores **ret) {
                 if (s->demands.n >= DEMANDS_MAX)
                         drop_demands(s);
                 r = ptr_array_reserve(&s->demands, 1);
-                r = r < 0 ? r : demand_scores_new(demand, s->n, &d);
+                r = r < 0 ? r : demand_scores_new(demand, s, &d);
                 if (r < 0)
                         return r;
                 ptr_array_add(&s->demands, d);
@@ -189,63 +192,124 @@ static int find_fit(DemandScores *d, const Pgpu *p, uint32_t capacity, size_t *r
 
 /* Of two PGPUs of a host: what may be placed there is the same. */
 static bool are_empty_alike(const Pgpu *p, const Pgpu *q) {
-        return p->n_uses == 0 && q->n_uses == 0 && p->suspect == q->suspect && pgpus_share_lists(p, q);
+        return p->n_uses == 0 && q->n_uses == 0 && p->group == q->group && p->present == q->present && p->suspect == q->suspect &&
+               p->standing == q->standing && pgpus_share_lists(p, q);
 }
 
-/* The fits of a host's PGPUs; ret_any: there are any. */
-static int find_fits(DemandScores *d, const Host *h, uint64_t *ret_mask, bool *ret_any) {
-        const DemandKind *k = &d->demand.kinds[0];
-        const Pgpu *empty = NULL; /* whose fit was found */
-        bool too_many = false;
-        Offer offer = {};
+/* As that of another PGPU, which needs no look at each of its types; NULL: it is like none. */
+static const Room *find_room_like(const Host *h, const Room *rooms, size_t at, uint64_t unknown) {
+        const Pgpu *p = h->pgpus.items[at];
 
-        *ret_mask = 0;
-        *ret_any = false;
-        for_each(const Pgpu, p, &h->pgpus) {
-                PgpuVerdict v;
-                size_t at;
-                int r;
+        for (size_t i = 0; i < h->pgpus.n; i++) {
+                const Pgpu *q = h->pgpus.items[i];
 
-                if (p->group != k->group)
-                        continue;
-                pgpu_verdict_next(&offer, p, k->type, NULL, &v);
-                if (v.capacity == 0)
-                        continue;
-                *ret_any = true;
-                if (empty && are_empty_alike(p, empty))
-                        continue;
-                empty = p->n_uses == 0 ? p : empty;
-                r = find_fit(d, p, v.capacity, &at);
+                if ((i < at || !(unknown & PGPU_BIT(i))) && i != at && are_empty_alike(p, q))
+                        return &rooms[i];
+        }
+        return NULL;
+}
+
+static int find_room(DemandScores *d, const Pgpu *p, Offer *offer, Room *ret) {
+        PgpuVerdict v;
+        size_t n;
+        int r;
+
+        *ret = 0;
+        if (p->group != d->demand.kinds[0].group)
+                return 0;
+        pgpu_verdict_next(offer, p, d->demand.kinds[0].type, NULL, &v);
+        if (v.capacity == 0) {
+                *ret = (Room) (2 * v.code + v.held);
+                return 0;
+        }
+        n = v.capacity;
+        if (d->best_fit) {
+                r = find_fit(d, p, v.capacity, &n);
                 if (r < 0)
                         return r;
-                if (at < FITS_MAX)
-                        *ret_mask |= UINT64_C(1) << at;
-                else
-                        too_many = true;
+                n = n < FITS_MAX ? n + 1 : ROOM_MANY;
         }
-        if (too_many)
-                *ret_mask = 0;
+        *ret = (Room) MIN_OF(n + ROOM_NONE_MAX, (size_t) ROOM_MANY);
         return 0;
 }
 
-int scores_work_out(DemandScores *d, size_t at, const Host *h) {
+/* 1: some are others than before, or may be. */
+static int find_rooms(DemandScores *d, const Host *h, uint64_t pgpus, Room *rooms) {
+        Offer offer = {};
+        int changed = 0;
+
+        for (size_t i = 0; i < h->pgpus.n; i++) {
+                const Room *like = NULL;
+                Room before = rooms[i];
+                int r = 0;
+
+                if (!(pgpus & PGPU_BIT(i)))
+                        continue;
+                if (d->best_fit)
+                        like = find_room_like(h, rooms, i, pgpus);
+                if (like)
+                        rooms[i] = *like;
+                else
+                        r = find_room(d, h->pgpus.items[i], &offer, &rooms[i]);
+                if (r < 0)
+                        return r;
+                changed |= rooms[i] != before || rooms[i] == ROOM_MANY;
+        }
+        return changed;
+}
+
+/* Of two that offer nothing, as verdict_is_nearer() has it. */
+static bool room_is_nearer(Room a, Room b) {
+        PgpuVerdict x = {.code = (ErrorCode) (a / 2), .held = a % 2}, y = {.code = (ErrorCode) (b / 2), .held = b % 2};
+
+        return b == 0 || error_code_nearness(x.code) > error_code_nearness(y.code) ||
+               (error_code_nearness(x.code) == error_code_nearness(y.code) && y.held && !x.held);
+}
+
+static uint64_t key_of_rooms(const DemandScores *d, const Host *h, const Room *rooms) {
+        Candidate c = {.host = h, .gpu = ERROR_VM_REQUIRES_VGPU};
+        Room nearest = 0;
+
+        for (size_t i = 0; i < h->pgpus.n; i++)
+                if (rooms[i] > 0 && room_is_nearer(rooms[i], nearest)) {
+                        nearest = rooms[i];
+                        c.nearest = (PgpuVerdict){.pgpu = h->pgpus.items[i], .code = (ErrorCode) (nearest / 2), .held = nearest % 2};
+                        c.gpu = c.nearest.code;
+                }
+        return key_of_miss(&c);
+}
+
+/* What the rooms of a host come to. False: it is more than they tell. */
+static bool add_rooms(DemandScores *d, size_t at, const Host *h, const Room *rooms) {
+        uint64_t *key = &d->keys[at * d->n_keys], sum = 0, mask = 0;
+        bool many = false;
+
+        for (size_t i = 0; i < h->pgpus.n; i++) {
+                if (rooms[i] <= ROOM_NONE_MAX)
+                        continue;
+                sum += rooms[i] - ROOM_NONE_MAX;
+                many |= rooms[i] == ROOM_MANY;
+                mask |= d->best_fit ? UINT64_C(1) << ((rooms[i] - ROOM_NONE_MAX - 1) % FITS_MAX) : 0;
+        }
+        if (d->best_fit)
+                d->masks[at] = many ? 0 : mask;
+        if (sum == 0)
+                *key = key_of_rooms(d, h, rooms);
+        else
+                *key = d->best_fit ? 0 : kind_wants_most(&d->demand.kinds[0]) ? SCORE_MOST - sum : sum;
+        return d->best_fit || !many;
+}
+
+/* Several VGPUs, a pinned one, or more than rooms tell. */
+static int work_out_whole(DemandScores *d, size_t at, const Host *h) {
         uint64_t scores[DEMAND_VGPUS_MAX] = {}, *keys = d->keys + at * d->n_keys;
         Candidate c = {.host = h, .scores = scores};
-        bool any;
         int r;
-
-        keys[0] = 0;
-        if (d->best_fit) {
-                r = find_fits(d, h, &d->masks[at], &any);
-                if (r < 0 || (d->demand.n_vgpus == 1 && any))
-                        return r;
-        }
 
         r = candidate_check_gpus(&c, &d->demand, d->assigner);
         if (r < 0)
                 return r;
-        if (c.gpu != ERROR_NONE)
-                keys[0] = key_of_miss(&c);
+        keys[0] = c.gpu != ERROR_NONE ? key_of_miss(&c) : 0;
         if (d->demand.n_vgpus > 1)
                 keys[d->demand.n_kinds] = c.spread;
         if (d->best_fit || c.gpu != ERROR_NONE)
@@ -256,6 +320,19 @@ int scores_work_out(DemandScores *d, size_t at, const Host *h) {
                 keys[k] = kind_wants_most(&d->demand.kinds[k]) ? SCORE_MOST - scores[i - 1] : scores[i - 1];
         }
         return 0;
+}
+
+int scores_work_out(const Scores *s, DemandScores *d, size_t at, uint64_t pgpus) {
+        const Host *h = s->places[at].host;
+        Room *rooms = d->rooms ? d->rooms + s->places[at].first : NULL;
+        int r = 0;
+
+        if (rooms) {
+                r = find_rooms(d, h, pgpus, rooms);
+                if (r < 0 || (r == 0 && pgpus != PGPU_BITS_ALL) || add_rooms(d, at, h, rooms))
+                        return MIN_OF(r, 0);
+        }
+        return work_out_whole(d, at, h);
 }
 
 uint64_t scores_ask_host(const DemandScores *d, const Host *h) {
@@ -321,6 +398,7 @@ static int scores_build(Scores *s, const Pool *pool) {
                 return -ENOMEM;
 
         s->n = hosts->n;
+        s->n_pgpus = 0;
         for (size_t i = 0; i < s->n; i++)
                 s->places[i].host = hosts->items[i];
         qsort(s->places, s->n, sizeof(Place), compare_places);
@@ -328,6 +406,8 @@ static int scores_build(Scores *s, const Pool *pool) {
                 Host *h = (Host *) s->places[i].host;
 
                 h->place = (uint32_t) i;
+                s->places[i].first = (uint32_t) s->n_pgpus;
+                s->n_pgpus += h->pgpus.n;
                 place_refresh(s, h);
         }
         return 0;
@@ -347,7 +427,7 @@ static int take_notes(const Pool *pool, Scores *s) {
                 place_refresh(s, h);
                 for (size_t i = 0; i < s->demands.n && r >= 0; i++)
                         if (is_recent(s, s->demands.items[i]) && s->places[h->place].code == ERROR_NONE)
-                                r = scores_work_out(s->demands.items[i], h->place, h);
+                                r = scores_work_out(s, s->demands.items[i], h->place, pgpus);
         }
         for (size_t i = 0; i < s->demands.n && r >= 0; i++)
                 if (is_recent(s, s->demands.items[i]))
@@ -392,13 +472,13 @@ static bool place_is(const Place *p) {
 }
 
 /* Works them out anew and compares; what is kept is then what it should be. */
-static int keys_are(DemandScores *d, size_t at, const Host *h, bool *ret) {
+static int keys_are(const Scores *s, DemandScores *d, size_t at, bool *ret) {
         uint64_t *keys = d->keys + at * d->n_keys, mask = d->best_fit ? d->masks[at] : 0;
         uint64_t before[DEMAND_VGPUS_MAX + 1];
         int r;
 
         memcpy(before, keys, d->n_keys * sizeof(*keys));
-        r = scores_work_out(d, at, h);
+        r = scores_work_out(s, d, at, PGPU_BITS_ALL);
         if (r < 0)
                 return r;
         /* With best-fit a key that is no miss holds what the last decision made of the mask. */
@@ -424,7 +504,7 @@ int scores_check(const Pool *pool, const Host *h, bool *ret_same) {
                 DemandScores *d = s->demands.items[i];
 
                 if (p->changed <= d->current)
-                        r = keys_are(d, h->place, h, ret_same);
+                        r = keys_are(s, d, h->place, ret_same);
         }
         return r;
 }

@@ -12,6 +12,11 @@
  * The pool notes the hosts that changed (pool->notes). Their places are read again before the next decision,
  * and stamped with its number. A host's scores are computed again when a pass finds that it was stamped after
  * the demand was last asked.
+ *
+ * Demands that are asked for often are kept current instead: most hosts change in one of their PGPUs, which the
+ * pool notes too, so that for a demand of one VGPU that PGPU alone is looked at. What each PGPU offers is kept in a
+ * byte. Boards of today have dozens of types and each start changes the scores of all: without these bytes a decision
+ * took three times as long, and more than the 5 % of a commit of docs/performance.md.
  */
 
 #include "policyd/decide/assign.h"
@@ -25,6 +30,7 @@ typedef struct Place {
         uint64_t special; /* number of the last decision in which it ranks elsewhere than its scores say */
         uint64_t memory;  /* free and not booked */
         uint64_t facts;   /* hash of networks, storage, IOMMU and HVM */
+        uint32_t first;   /* of its PGPUs, among those of all places */
         bool uneven;      /* starts failed there: it never ranks as its scores say */
         uint16_t code;    /* why it cannot be used; ERROR_NONE: it can */
 } Place;
@@ -43,6 +49,15 @@ typedef struct Fit {
 
 #define FITS_MAX 64 /* so many different fits are kept */
 
+/*
+ * What a PGPU offers to a demand of one VGPU. 0: it is not of the group; up to ROOM_NONE_MAX: nothing, for twice that code, and one more where a
+ * reservation holds what is there; above: with best-fit the number of its fit, from 1, else how many fit there.
+ */
+typedef uint8_t Room;
+#define ROOM_NONE_MAX 127
+#define ROOM_MANY UINT8_MAX /* more than a byte tells: the host is asked */
+_Static_assert(2 * _ERROR_MAX <= ROOM_NONE_MAX && ROOM_NONE_MAX + FITS_MAX < ROOM_MANY, "what a Room tells");
+
 /* A key: lower is better. A host whose GPUs do not fit has one key, with this bit and the code in the low 16:
  * the nearest miss first. */
 #define KEY_MISS (UINT64_C(1) << 63)
@@ -54,6 +69,7 @@ typedef struct DemandScores {
         uint64_t asked;   /* number of the decision that last asked */
         uint64_t current; /* the scores are as of this one */
         Assigner *assigner;
+        Room *rooms; /* for each PGPU, as Place.first says; NULL: not kept, for several VGPUs or a pinned one */
         uint64_t *keys; /* n_keys for each place, one for each kind of VGPU, and for several VGPUs the spread of their PGPUs */
         size_t n_keys;
         uint64_t *masks; /* with best-fit, for each place whose GPUs fit: bit i: it has fits[i]; 0: there are
@@ -64,7 +80,7 @@ typedef struct DemandScores {
 
 typedef struct Scores {
         Place *places;
-        size_t n;
+        size_t n, n_pgpus;
         uint64_t now;     /* number of this decision */
         PtrArray demands; /* DemandScores */
 } Scores;
@@ -76,8 +92,8 @@ int scores_refresh(const Pool *pool, Scores **ret);
  * reservation. */
 int scores_get(Scores *s, const Demand *d, DemandScores **ret);
 
-/* The keys of a place, from the host itself; -ENOMEM. */
-int scores_work_out(DemandScores *d, size_t at, const Host *h);
+/* The keys of a place, from those PGPUs of the host (PGPU_BIT) and what is kept of the others; -ENOMEM. */
+int scores_work_out(const Scores *s, DemandScores *d, size_t at, uint64_t pgpus);
 uint64_t scores_ask_host(
         const DemandScores *d, const Host *h); /* best-fit's score where there are too many fits */
 
@@ -89,7 +105,7 @@ static inline int scores_ask(const Scores *s, DemandScores *d, size_t at) {
         int r;
 
         if (p->changed > d->current) {
-                r = scores_work_out(d, at, p->host);
+                r = scores_work_out(s, d, at, PGPU_BITS_ALL);
                 if (r < 0)
                         return r;
         }

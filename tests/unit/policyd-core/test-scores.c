@@ -114,6 +114,37 @@ static void more_fits_than_are_told_apart(void **state) {
         ask(w, world_vm(w, "two", K260Q, K260Q, END));
 }
 
+/* More PGPUs on a host than a note tells apart, and more instances than a byte. */
+static void more_than_notes_and_rooms_tell(void **state) {
+        for (GroupAlgorithm a = 0; a < _GROUP_ALGORITHM_MAX; a++) {
+                _cleanup_world_ World *w = world_new();
+                Dice dice = {.state = 5};
+                PtrArray running = {};
+
+                pool_set_group_algorithm(w->pool, w->groups[K2], a);
+                for (uint32_t i = 0; i < 3; i++) {
+                        Host *h = world_host(w, "host");
+
+                        for (uint32_t n = 0; n < 70; n++)
+                                world_pgpu(w, h, K2);
+                        say(w, h, K200, 100 + 100 * i);
+                }
+                for (uint32_t i = 0; i < 400; i++) {
+                        static const WorldType types[] = {K200, K240Q, K260Q, PASSTHROUGH};
+                        Vm *vm = world_vm(w, "vm", END);
+
+                        world_vgpu(w, vm, w->groups[K2], w->types[types[roll(&dice, 4)]]);
+                        vm->memory = MIB;
+                        ask(w, vm);
+                        start(w, vm);
+                        assert_int_equal(ptr_array_add(&running, vm), 0);
+                        if (roll(&dice, 3) == 0)
+                                assert_int_equal(allocation_release(w->pool, running.items[roll(&dice, (uint32_t) running.n)]), 0);
+                }
+                ptr_array_done(&running);
+        }
+}
+
 /* So many of one type and so many of another, for more pairs than are kept. */
 static void more_demands_than_are_kept(void **state) {
         static const WorldType types[2][2] = {{K100, K140Q}, {K200, K240Q}};
@@ -179,6 +210,7 @@ int main(void) {
                 cmocka_unit_test(the_pgpus_that_change_are_noted),
                 cmocka_unit_test(a_host_that_goes_is_not_noted),
                 cmocka_unit_test(more_fits_than_are_told_apart),
+                cmocka_unit_test(more_than_notes_and_rooms_tell),
                 cmocka_unit_test(more_demands_than_are_kept),
                 cmocka_unit_test(hosts_lack_many_things),
         };
