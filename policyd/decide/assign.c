@@ -346,7 +346,8 @@ static size_t assigner_candidates(const Assigner *a, size_t kind, size_t *ret_or
                         continue;
                 for (size_t j = 0; j < n && !seen; j++)
                         seen = slots_alike(&a->slots[ret_order[j]], &a->slots[i]) &&
-                               a->demand->kinds[kind].group->algorithm != ALGORITHM_BEST_FIT;
+                               (a->demand->kinds[kind].group->algorithm != ALGORITHM_BEST_FIT ||
+                                       pgpus_are_empty_alike(a->slots[ret_order[j]].pgpu, a->slots[i].pgpu));
                 if (seen)
                         continue;
 

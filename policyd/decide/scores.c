@@ -190,12 +190,6 @@ static int find_fit(DemandScores *d, const Pgpu *p, uint32_t capacity, size_t *r
         return 0;
 }
 
-/* Of two PGPUs of a host: what may be placed there is the same. */
-static bool are_empty_alike(const Pgpu *p, const Pgpu *q) {
-        return p->n_uses == 0 && q->n_uses == 0 && p->group == q->group && p->present == q->present && p->suspect == q->suspect &&
-               p->standing == q->standing && pgpus_share_lists(p, q);
-}
-
 /* As that of another PGPU, which needs no look at each of its types; NULL: it is like none. */
 static const Room *find_room_like(const Host *h, const Room *rooms, size_t at, uint64_t unknown) {
         const Pgpu *p = h->pgpus.items[at];
@@ -203,7 +197,7 @@ static const Room *find_room_like(const Host *h, const Room *rooms, size_t at, u
         for (size_t i = 0; i < h->pgpus.n; i++) {
                 const Pgpu *q = h->pgpus.items[i];
 
-                if ((i < at || !(unknown & PGPU_BIT(i))) && i != at && are_empty_alike(p, q))
+                if ((i < at || !(unknown & PGPU_BIT(i))) && i != at && pgpus_are_empty_alike(p, q))
                         return &rooms[i];
         }
         return NULL;

@@ -31,6 +31,11 @@ bool pgpus_share_lists(const Pgpu *a, const Pgpu *b) {
         return list_is(&a->supported, &b->supported) && list_is(&a->enabled, &b->enabled) && list_is(&a->disabling, &b->disabling);
 }
 
+bool pgpus_are_empty_alike(const Pgpu *a, const Pgpu *b) {
+        return a->n_uses == 0 && b->n_uses == 0 && a->group == b->group && a->present == b->present && a->suspect == b->suspect &&
+               a->standing == b->standing && pgpus_share_lists(a, b);
+}
+
 /* What the lists of types say. */
 static ErrorCode offer_code(Offer *o, const Pgpu *p, const VgpuType *t) {
         bool known = o->like && pgpus_share_lists(o->like, p);

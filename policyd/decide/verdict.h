@@ -11,6 +11,8 @@ bool type_may_join(const VgpuType *running, const VgpuType *joining);
 /* Whether the type is enabled there, and stays so. */
 bool pgpu_offers(const Pgpu *p, const VgpuType *t);
 bool pgpus_share_lists(const Pgpu *a, const Pgpu *b);
+/* Of two PGPUs of a host: nothing stands on either, and what may be placed there is the same, also after a VGPU was placed on one. */
+bool pgpus_are_empty_alike(const Pgpu *a, const Pgpu *b);
 /* pgpu_verdict() of one type for one PGPU after the other: whether they offer it is looked up again only where the next has other
  * lists. */
 typedef struct Offer {
