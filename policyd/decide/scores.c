@@ -10,7 +10,7 @@
 #include "policyd/pool/pool-internal.h"
 
 #define DEMANDS_MAX 128 /* beyond that all are dropped, and made again when asked for */
-#define RECENT 64       /* decisions for which a demand is kept current */
+#define RECENT 128      /* decisions for which a demand is kept current */
 #define SCORE_MOST ((UINT64_C(1) << 62) - 1)
 
 /* Demands */
@@ -232,19 +232,20 @@ static int find_rooms(DemandScores *d, const Host *h, uint64_t pgpus, Room *room
         Offer offer = {};
         int changed = 0;
 
-        for (size_t i = 0; i < h->pgpus.n; i++) {
+        for (size_t i = pgpus ? (size_t) __builtin_ctzll(pgpus) : h->pgpus.n; i < h->pgpus.n; i++) {
+                const Pgpu *p = h->pgpus.items[i];
                 const Room *like = NULL;
                 Room before = rooms[i];
                 int r = 0;
 
                 if (!(pgpus & PGPU_BIT(i)))
                         continue;
-                if (d->best_fit)
+                if (d->best_fit && p->n_uses == 0)
                         like = find_room_like(h, rooms, i, pgpus);
                 if (like)
                         rooms[i] = *like;
                 else
-                        r = find_room(d, h->pgpus.items[i], &offer, &rooms[i]);
+                        r = find_room(d, p, &offer, &rooms[i]);
                 if (r < 0)
                         return r;
                 changed |= rooms[i] != before || rooms[i] == ROOM_MANY;
