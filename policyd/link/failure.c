@@ -230,6 +230,20 @@ static const char *explain(const LinkFailure *f) {
         return explain_status(f);
 }
 
+/* ssh tells which key it was sent in place of the one that it knows. */
+static void add_sent_key(StrBuf *b, const char *words) {
+        static const char told[] = "key sent by the remote host is\n",
+                          digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        const char *print = strstr(words, told);
+        const char *hash = print ? startswith(print + strlen(told), "SHA256:") : NULL;
+
+        if (!hash)
+                return;
+        strbuf_add(b, " It has SHA256:");
+        strbuf_add_n(b, hash, strspn(hash, digits));
+        strbuf_add(b, " now.");
+}
+
 char *link_failure_sentence(const LinkFailure *f) {
         _cleanup_strbuf_ StrBuf b = {};
         const char *sentence = NULL;
@@ -244,6 +258,8 @@ char *link_failure_sentence(const LinkFailure *f) {
                 fill(&b, f, sentence);
         else
                 strbuf_add(&b, f->seen);
+        if (sentence == other_key)
+                add_sent_key(&b, f->words);
         return strbuf_take(&b);
 }
 

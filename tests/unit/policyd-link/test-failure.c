@@ -17,6 +17,9 @@ static const char changed_key[] =
         "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n"
         "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\n"
         "IT IS POSSIBLE THAT SOMEONE IS DOING SOMETHING NASTY!\n"
+        "The fingerprint for the ED25519 key sent by the remote host is\n"
+        "SHA256:l0+V/s5AbLRuZY3sunojV6cQzYXfIJFvgIh+EkwMZjE.\n"
+        "Please contact your system administrator.\n"
         "Offending ED25519 key in changed:1\n"
         "Host key for [127.0.0.1]:22022 has changed and you have requested strict checking.\n"
         "Host key verification failed.\n";
@@ -129,6 +132,7 @@ static void test_a_fingerprint_that_was_given_decides(void **state) {
                             *other = link_other_key_sentence(&usual, "SHA256:abc", "SHA256:def");
 
         assert_non_null(strstr(refused, "beta does not have the fingerprint SHA256:abc"));
+        assert_non_null(strstr(refused, "It has SHA256:l0+V/s5AbLRuZY3sunojV6cQzYXfIJFvgIh+EkwMZjE now."));
         assert_non_null(strstr(other, "beta does not have the fingerprint SHA256:abc"));
         assert_non_null(strstr(other, "It has SHA256:def now."));
         f.key_is_stored = false;
